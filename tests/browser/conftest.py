@@ -1,0 +1,115 @@
+"""Fixtures of the browser tests: the running app, the browser, a page that tolerates no console error.
+
+A missing browser is an error, never a skip. The fixtures end with this folder because Playwright's synchronous
+interface keeps an event loop in the thread, which other tests must not meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.driver import PROBE, VIEWPORT, AppServer, launch
+
+_servers: list[AppServer] = []
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Put the servers' logs below the report of a test that failed."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.failed:
+        report.sections += [(f"log of the app at {server.url}", server.log()) for server in _servers]
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Any]:
+    """Playwright's entry point."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Any) -> Iterator[Any]:
+    """A headless Chromium or Chrome."""
+    started = launch(playwright)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="package")
+def start_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """A function that makes a server with empty folders; `with start_app(NAME="value") as server` runs it."""
+
+    def make(**environment: str) -> AppServer:
+        folder = tmp_path_factory.mktemp("app")
+        folders = {"VAEEXPLORER_DATA": str(folder / "data"), "VAEEXPLORER_RUNS": str(folder / "runs")}
+        return AppServer(folder, {**folders, **environment})
+
+    return make
+
+
+@pytest.fixture(scope="package")
+def app_url(start_app: Callable[..., AppServer]) -> Iterator[str]:
+    """The address of one running app, shared by the tests of this folder."""
+    with start_app() as server:
+        _servers.append(server)
+        yield server.url
+    _servers.remove(server)
+
+
+@pytest.fixture
+def fresh_app(start_app: Callable[..., AppServer]) -> Iterator[Callable[..., str]]:
+    """A function that starts another server that nobody has visited and returns its address.
+
+    Environment variables may be given by keyword: `fresh_app(VAEEXPLORER_RUNS=str(folder))`.
+    """
+    with ExitStack() as stack:
+        started: list[AppServer] = []
+
+        def start(**environment: str) -> str:
+            server = stack.enter_context(start_app(**environment))
+            started.append(server)
+            _servers.append(server)
+            return server.url
+
+        yield start
+    for server in started:
+        _servers.remove(server)
+
+
+@pytest.fixture
+def console_errors() -> list[str]:
+    """What the page complained about; a test that provokes a complaint checks and clears it."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Any, console_errors: list[str]) -> Iterator[Any]:
+    """A page of 1440 x 900 with an empty cache and the probe; a console error or a foreign request fails the test."""
+    context = browser.new_context(viewport=VIEWPORT)
+    context.add_init_script(path=PROBE)
+    opened = context.new_page()
+    opened.on("console", lambda message: _note(console_errors, message))
+    opened.on("request", lambda request: _local(console_errors, request.url))
+    opened.on("pageerror", lambda error: console_errors.append(f"uncaught: {error}"))
+    yield opened
+    context.close()
+    assert console_errors == [], "the browser's console shows errors"
+
+
+def _local(errors: list[str], url: str) -> None:
+    if urlsplit(url).scheme in ("http", "https", "ws", "wss") and urlsplit(url).hostname != "127.0.0.1":
+        errors.append(f"the page asks another machine: {url}")
+
+
+def _note(errors: list[str], message: Any) -> None:
+    if message.type == "error":
+        errors.append(f"{message.text} ({message.location.get('url', '')})")

@@ -1,0 +1,27 @@
+"""For all tests: the folders of the person who runs them are out of reach; random examples are the same each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data sets and runs of a test live in folders of its own."""
+    folder = tmp_path_factory.mktemp("folders")
+    monkeypatch.setenv("VAEEXPLORER_DATA", str(folder / "data"))
+    monkeypatch.setenv("VAEEXPLORER_RUNS", str(folder / "runs"))

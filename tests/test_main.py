@@ -1,0 +1,150 @@
+"""The command line as a person uses it: what it prints, where, and with which exit status."""
+
+import json
+
+import numpy as np
+import pytest
+
+from vaeexplorer import checkpoints
+from vaeexplorer.__main__ import main
+
+QUICK = ["--dataset", "digits", "--hidden", "16", "--latent-dim", "2", "--epochs", "2"]
+
+
+@pytest.fixture
+def trained(tmp_path, capsys):
+    assert main(["train", *QUICK, "--run-dir", str(tmp_path / "run")]) == 0
+    capsys.readouterr()
+    return tmp_path / "run"
+
+
+def refused(capsys, *arguments):
+    """The one line that a mistake gets: on stderr, exit status 2, nothing on stdout, no traceback."""
+    try:
+        status = main(arguments)
+    except SystemExit as error:  # argparse leaves this way
+        status = error.code
+    out, err = capsys.readouterr()
+    lines = [line for line in err.replace("\r", "\n").split("\n") if line.strip()]
+    assert (status, out) == (2, "")
+    assert len(lines) == 1, err
+    return lines[0]
+
+
+def test_train_writes_a_complete_run(trained, capsys):
+    header = checkpoints.read_header(trained / "last.safetensors")
+    assert header.name == "run"
+    assert header.vae.image_shape == (1, 8, 8)
+    assert (header.vae.hidden, header.train.epochs) == ((16,), 2)
+    assert {e.name for e in header.estimates} == {"elbo", "reconstruction", "kl"}
+    assert all(e.n == 360 for e in header.estimates)
+    assert len(header.kl_per_dimension) == 2
+    assert len(header.code_quantiles) == 101
+    rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert (rows[0]["step"], rows[-1]["step"]) == (1, 24)
+    assert json.loads((trained / "status.json").read_text())["state"] == "finished"
+    assert json.loads((trained / "config.json").read_text())["train"]["epochs"] == 2
+    assert "already holds a run" in refused(capsys, "train", *QUICK, "--run-dir", str(trained))
+
+
+def test_same_seed_same_weights(trained, tmp_path):
+    assert main(["train", *QUICK, "--run-dir", str(tmp_path / "again")]) == 0
+    first, second = (checkpoints.read_tensors(p / "last.safetensors") for p in (trained, tmp_path / "again"))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_evaluate_prints_one_json_document(trained, capsys):
+    arguments = ["evaluate", str(trained), "--methods", "elbo,iwae", "--samples", "20", "--images", "50", "--json"]
+    assert main(arguments) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["images"] == 50
+    assert document["binarization"] == "dynamic"
+    found = {e["name"]: e for e in document["estimates"]}
+    assert found["iwae_20"]["value"] > found["elbo"]["value"]
+    assert found["elbo"]["kind"] == found["iwae_20"]["kind"] == "lower bound"
+    assert found["elbo"]["n"] == 50
+    assert {"kl_1", "kl_2", "kl", "reconstruction"} <= found.keys()
+
+
+def test_store_keeps_figures_in_the_header(trained, capsys):
+    assert main(["evaluate", str(trained), "--methods", "iwae", "--samples", "20", "--images", "40", "--store"]) == 0
+    before = checkpoints.read_tensors(trained / "last.safetensors")
+    names = [e.name for e in checkpoints.read_header(trained / "last.safetensors").estimates]
+    assert names == ["elbo", "reconstruction", "kl", "iwae_20"]
+    assert "codes.mean" in before
+    capsys.readouterr()
+
+
+def test_arrays_and_folders_train_without_a_change(tmp_path, capsys):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "faces.npy", rng.integers(0, 256, (60, 28, 20), dtype=np.uint8))
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for number in range(30):
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    expected = {tmp_path / "faces.npy": [(1, 28, 20), (1, 28, 20), (1, 32, 32)], folder: [(3, 32, 32)] * 3}
+    for source, shapes in expected.items():
+        for architecture, shape in zip(("mlp", "conv28", "conv64"), shapes, strict=True):
+            run = tmp_path / f"{source.stem}-{architecture}"
+            arguments = ["--dataset", str(source), "--architecture", architecture, "--hidden", "8", "--channels", "4"]
+            assert main(["train", *arguments, "--epochs", "1", "--run-dir", str(run)]) == 0
+            header = checkpoints.read_header(run / "last.safetensors")
+            assert header.vae.image_shape == shape
+    assert "padded with black from 28x20 to 32x32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "--dataset", "digitz"], "digits"),
+        (["train", "--latent-dim", "x"], "latent_dim: Input should be a valid integer"),
+        (["train", "--latent-dim", "0"], "latent_dim: Input should be greater than or equal to 1, got '0'"),
+        (["train", "--architecture", "resnet"], "architecture must be one of mlp, conv28"),
+        (["train", "--likelihood", "poisson"], "likelihood"),
+        (["train", "--beta", "nan"], "beta"),
+        (["train", "--posterior", "bernoulli", "--prior", "standard_normal"], "do not go together"),
+        (["train", "--posterior", "bernoulli", "--estimator", "pathwise"], "use leave_one_out"),
+        (["train", "--estimator", "leave_one_out", "--samples", "1"], "at least 2 samples"),
+        (["train", "--binarization", "none"], "needs binary images"),
+        (["train", "--posterior", "bernoulli", "--total-correlation", "1"], "total-correlation penalty needs Gaussian"),
+        (["train", "--latnt-dim", "2"], "unrecognized arguments: --latnt-dim"),
+        (["train", "--dataset", "mnist"], "--download"),
+        (["evaluate", "nowhere.safetensors"], "no checkpoint 'nowhere.safetensors'"),
+        (["evaluate", "pyproject.toml", "--images", "0"], "expected a number of at least 1"),
+        (["evaluate", "pyproject.toml"], "safetensors"),
+        (["paint"], "invalid choice: 'paint'"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_mistakes_get_one_line(arguments, says, capsys, root, monkeypatch):
+    monkeypatch.chdir(root)
+    assert says in refused(capsys, *arguments)
+
+
+def test_a_method_that_is_unknown_and_data_that_do_not_fit(trained, tmp_path, capsys):
+    assert "unknown method 'magic'" in refused(capsys, "evaluate", str(trained), "--methods", "magic")
+    np.save(tmp_path / "big.npy", np.zeros((20, 28, 28), np.uint8))
+    assert "takes images of shape (1, 8, 8)" in refused(
+        capsys, "evaluate", str(trained), "--dataset", str(tmp_path / "big.npy")
+    )
+
+
+def test_divergence_ends_the_run_with_one_line(tmp_path, capsys):
+    arguments = ["train", *QUICK, "--learning-rate", "1e20", "--run-dir", str(tmp_path / "run")]
+    try:
+        status = main(arguments)
+    finally:
+        err = capsys.readouterr().err
+    assert status == 2
+    assert "diverged at step" in err
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "failed"
+
+
+@pytest.mark.parametrize("command", ["datasets", "checkpoints", "doctor"])
+def test_listings_print_text_and_json(command, trained, capsys):
+    assert main([command]) == 0
+    assert "digits" in capsys.readouterr().out
+    assert main([command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)

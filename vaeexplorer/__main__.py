@@ -1,0 +1,105 @@
+"""The command line: python -m vaeexplorer train | evaluate | datasets | checkpoints | doctor."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from vaeexplorer import commands
+from vaeexplorer.configs import TrainConfig, VaeConfig, one_line
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Errors are one line on stderr and exit status 2, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def add_fields(parser: argparse.ArgumentParser, config: type[BaseModel], skip: tuple[str, ...] = ()) -> None:
+    """Every field of a config is an option; values stay text here, the config itself checks and converts them."""
+    for name, field in config.model_fields.items():
+        if name not in skip:
+            several = get_origin(field.annotation) is tuple or ... in get_args(field.annotation)
+            text = f"{field.description} [{' '.join(map(str, field.default)) if several else field.default}]"
+            parser.add_argument(
+                f"--{name.replace('_', '-')}", nargs="*" if several else None, default=argparse.SUPPRESS,
+                metavar=name.upper(), help=text.replace("%", "%%"),
+            )  # fmt: skip
+
+
+def fields_of(options: argparse.Namespace, config: type[BaseModel]) -> dict:
+    return {name: value for name, value in vars(options).items() if name in config.model_fields}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(prog="python -m vaeexplorer", description=__doc__)
+    subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, summary: str, run) -> argparse.ArgumentParser:
+        child = subcommands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        child.set_defaults(run=run)
+        child.add_argument("--data-dir", help="where data sets lie [$VAEEXPLORER_DATA, else data/]")
+        child.add_argument("--json", action="store_true", help="one JSON document on stdout and nothing else")
+        return child
+
+    def add_loading(child: argparse.ArgumentParser) -> None:
+        child.add_argument("--download", action="store_true", help="fetch a torchvision data set that is not here")
+        child.add_argument("--image-size", type=int, help="resize a folder's images to this many pixels a side")
+
+    add("datasets", "list the data sets", commands.list_datasets)
+    add("checkpoints", "list the models", commands.list_checkpoints)
+    add("doctor", "show versions, device, data and models", commands.doctor)
+
+    train = add("train", "train a model", lambda options: commands.train(
+        options, fields_of(options, VaeConfig), fields_of(options, TrainConfig)))  # fmt: skip
+    train.add_argument("--run-dir", help="folder of the run [runs/DATASET-NUMBER]")
+    add_loading(train)
+    add_fields(train, TrainConfig)
+    add_fields(train, VaeConfig, skip=("image_shape",))  # the data decide it
+
+    evaluate = add("evaluate", "measure a model on test images", commands.evaluate)
+    evaluate.add_argument("checkpoint", help="a .safetensors file, a run's folder, or a name from `checkpoints`")
+    evaluate.add_argument("--dataset", help="name, folder or array [the one it was trained on]")
+    evaluate.add_argument("--images", type=positive, help="the first so many test images [all]")
+    evaluate.add_argument("--methods", default="elbo", help="comma-separated: elbo, iwae [elbo]")
+    evaluate.add_argument("--samples", type=positive, help="draws of q per image [elbo 1, iwae 5000]")
+    evaluate.add_argument("--seed", type=int, default=0, help="fixes binarisation and noise [0]")
+    evaluate.add_argument("--store", action="store_true", help="write the figures into the checkpoint's header")
+    add_loading(evaluate)
+    return parser
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
+    return number
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0, 2 for a mistake in what was asked (one line on stderr), 130 when interrupted."""
+    try:
+        options = build_parser().parse_args(arguments)
+        options.run(options)
+    except ValidationError as error:
+        return _complain(one_line(error))
+    except (ValueError, OSError) as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _complain(text: str) -> int:
+    print(f"python -m vaeexplorer: {' '.join(text.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Results as plain numpy: what the pages show, the command line prints and a checkpoint remembers.
+
+A number on a page always comes from an `Estimate`, which knows its error and what kind of statement it makes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+Kind = Literal["exact", "unbiased", "lower bound", "upper bound"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number with its random error.
+
+    value, stderr: in nats unless `unit` says otherwise; stderr is that of the mean, random error only: the bias of a
+        bound is not part of it, which is why `kind` stands beside it.
+    n: how many things were averaged.  over: what they were ("test images", "samples of q").
+    kind: "exact", "unbiased", "lower bound" or "upper bound" of the quantity in `name`.
+    """
+
+    value: float
+    stderr: float
+    n: int
+    kind: Kind
+    over: str
+    name: str = ""
+    unit: str = "nats"
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}; got {self.kind!r}")
+        if self.n < 1 or math.isnan(self.value) or not self.stderr >= 0:
+            raise ValueError(f"an estimate needs n >= 1, a number and stderr >= 0; got {self!r}")
+
+    @classmethod
+    def mean_of(cls, values: np.ndarray, *, kind: Kind, over: str, name: str = "", unit: str = "nats") -> Estimate:
+        """Mean of independent values (n,) with stderr = std / sqrt(n); a single value has no known error: stderr inf.
+
+        Raises ValueError if there is no value or one of them is not a number.
+        """
+        values = np.asarray(values, dtype=np.float64).ravel()
+        if values.size == 0:
+            raise ValueError(f"{name or 'an estimate'} needs at least one value, got none")
+        stderr = float(values.std(ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.inf
+        return cls(float(values.mean()), stderr, values.size, kind, over, name, unit)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; an unknown (infinite) error becomes null."""
+        return {**self.__dict__, "stderr": self.stderr if math.isfinite(self.stderr) else None}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Estimate:
+        return cls(**{**fields, "stderr": math.inf if fields["stderr"] is None else fields["stderr"]})
+
+    def __str__(self) -> str:
+        """For people: the digits that the error allows, for example '-94.52 ± 0.26 nats'."""
+        if not math.isfinite(self.stderr) or self.stderr == 0:
+            return f"{self.value:.4g} {self.unit}".rstrip()
+        digits = max(0, 1 - math.floor(math.log10(self.stderr)))
+        return f"{self.value:.{digits}f} ± {self.stderr:.{digits}f} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True)
+class CodeRecord:
+    """One image as the model sees it: q(z|x) and the two terms of its bound, in nats.
+
+    mean, std: (D,) of q(z|x); for Bernoulli latents the probabilities and sqrt(p (1 - p)).
+    kl_per_dimension: (D,), exact.  reconstruction averages samples of q; kl is exact; elbo = reconstruction - kl.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    kl_per_dimension: np.ndarray
+    reconstruction: Estimate
+    kl: Estimate
+    elbo: Estimate
+
+
+def nats_to_bits(nats: float) -> float:
+    return nats / math.log(2)

@@ -1,0 +1,1 @@
+"""Live parts of the pages, one folder each: the typed Python side beside its JavaScript and styles."""

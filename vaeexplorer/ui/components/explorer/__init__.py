@@ -1,0 +1,79 @@
+"""The live part of the Explore page: sliders, decoder and pictures run in the browser.
+
+Python registers the component and hands over one small dictionary; the modules in this folder are served by the app
+under `/vaex/live/VERSION/FILE`, where VERSION changes with any file, so that browsers may keep them for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, TypedDict
+
+import streamlit as st
+
+FOLDER = Path(__file__).parent
+"""Where the component's modules and style sheet lie."""
+
+FILES = tuple(sorted(path.name for path in FOLDER.iterdir() if path.suffix in {".js", ".css"}))
+"""Names that the route may serve, and nothing else."""
+
+REQUIRED = frozenset({"name", "digest", "latent_dim", "posterior", "shape", "kl", "active", "prior", "link"})
+"""Keys without which the component cannot show a model."""
+
+
+def _version() -> str:
+    """Twelve hex digits that change with any file the browser loads."""
+    digest = hashlib.sha256()
+    for name in FILES:
+        digest.update(name.encode() + b"\0" + (FOLDER / name).read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+VERSION = _version()
+"""Version of the live modules, the folder of their URL."""
+
+
+class ExplorerState(TypedDict):
+    """What the component tells Python: z (D floats) once the visitor has come to rest, None before."""
+
+    z: list[float] | None
+
+
+@cache
+def _component() -> Any:
+    """Register the component once; only the bootstrap travels with it."""
+    return st.components.v2.component("vaeexplorer_explorer", js=(FOLDER / "bootstrap.js").read_text(encoding="utf-8"))
+
+
+def _check(model: Mapping[str, Any], z: Sequence[float] | None) -> None:
+    missing = sorted(REQUIRED - model.keys())
+    if missing:
+        raise ValueError(f"The explorer needs {', '.join(missing)} of the model; received {', '.join(sorted(model))}.")
+    size = int(model["latent_dim"])
+    for name in ("kl", "active"):
+        if len(model[name]) != size:
+            raise ValueError(f"{name} has {len(model[name])} entries; the model has {size} latent dimensions.")
+    if z is not None and len(z) != size:
+        raise ValueError(f"z has {len(z)} values; the model {model['name']!r} has {size} latent dimensions.")
+    if z is not None and not all(math.isfinite(value) for value in z):
+        raise ValueError("z must hold finite numbers.")
+
+
+def explorer(model: Mapping[str, Any], z: Sequence[float] | None, key: str) -> ExplorerState:
+    """Show a model's latent sliders and the image they decode to.
+
+    Args: model, JSON values only: name, digest, latent_dim D, posterior, shape [C, H, W], kl (D nats), active (D),
+          prior {mean, std, cholesky}, link, and what the panels show (data_here, data_hint, has_codes, likelihood,
+          dead_reason); z, where to begin (D floats), or None for a slow walk until the first touch; handing the
+          component's own z back to it is harmless; key, the widget's key.
+    Returns: ExplorerState; z changes when the visitor lets go, never during a drag.
+    Raises: ValueError if keys are missing, lengths differ from D, or z is not finite.
+    """
+    _check(model, z)
+    data = {"model": dict(model), "version": VERSION, "z": None if z is None else [float(value) for value in z]}
+    result = _component()(data=data, key=key, on_z_change=lambda: None)
+    return {"z": result.z}

@@ -1,0 +1,73 @@
+// The app's own HTTP routes, each as one function. A failure is an Error whose message is one line for a person.
+
+/** Ask a route, or take the answer to an earlier request; `what` names the thing in an error message. */
+async function ask(url, what, options, early = null) {
+  let answer;
+  try {
+    answer = await (early ?? fetch(url, options));
+  } catch {
+    throw new Error(`${what}: the app did not answer. Is it still running?`);
+  }
+  if (answer.ok) return answer;
+  const text = await answer.text();
+  let line = `the app answered ${answer.status}`;
+  try {
+    line = JSON.parse(text).error ?? line;
+  } catch {
+    // Not JSON: the status is all there is to say.
+  }
+  throw new Error(`${what}: ${line}`);
+}
+
+async function askJson(url, what, options) {
+  const answer = await ask(url, what, options);
+  try {
+    return await answer.json();
+  } catch {
+    throw new Error(`${what}: the app's answer could not be read.`);
+  }
+}
+
+/** The routes of one model below the app's root (a URL ending in "/"). */
+export function createServer(root, model) {
+  const url = (route, query = {}) => {
+    const address = new URL(`vaex/${route}`, root);
+    for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
+    return address;
+  };
+  const name = { model: model.name };
+  return {
+    /** Decoder document as ArrayBuffer; `early` is the request that is already under way, or null. */
+    decoder: async (early) => (await ask(url("decoder", { ...name, v: model.digest }), "Model", {}, early)).arrayBuffer(),
+    /** Codes document as ArrayBuffer, or null where the model has none. */
+    async codes() {
+      const answer = await ask(url("codes", { ...name, v: model.digest }), "Codes of held-out images");
+      return answer.status === 204 ? null : answer.arrayBuffer();
+    },
+    /** Means of `zs` (count * D) from the server's torch: Float32Array of count * C*H*W. */
+    async decode(zs) {
+      const answer = await ask(url("decode", name), "Decoding on the server", { method: "POST", body: zs });
+      return new Float32Array(await answer.arrayBuffer());
+    },
+    images: (start, count) => askJson(url("images", { ...name, start, count }), "Held-out images"),
+    /** Encode {"index"} (kind data), a file (upload) or {"width","height","pixels"} (drawing). */
+    encode(kind, body) {
+      const raw = body instanceof Blob;
+      const headers = raw ? {} : { "Content-Type": "application/json" };
+      return askJson(url("encode", { ...name, kind }), "This picture",
+                     { method: "POST", headers, body: raw ? body : JSON.stringify(body) });
+    },
+    /** An animated GIF of uint8 frames (n, h, w, c). */
+    async gif(frames, { width, height, count, channels, ms, scale }) {
+      const query = { width, height, frames: count, channels, ms, scale };
+      return (await ask(url("gif", query), "GIF", { method: "POST", body: frames })).blob();
+    },
+    /** The page's address with this model and place: what the Link button gives. */
+    link(z) {
+      const address = new URL(window.location.href);
+      address.hash = "";
+      address.search = `?${model.link}&z=${Array.from(z, (v) => Number(v.toPrecision(4))).join(",")}`;
+      return address.href;
+    },
+  };
+}

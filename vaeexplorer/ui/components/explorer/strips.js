@@ -1,0 +1,198 @@
+// The sliders: one row per latent dimension, its track a filmstrip of what the dimension does at the present z.
+
+import { button, el, figure, icon, zName } from "./dom.js";
+
+const OPEN_ROWS = 6;
+const KNOB = 6;                 // px, the width of the slider's bar in explorer.css
+
+/** Dimensions by KL, largest first; the dead ones last. */
+export function orderByKl({ kl, active }) {
+  return kl.map((_, i) => i).sort((a, b) => active[b] - active[a] || kl[b] - kl[a] || a - b);
+}
+
+/** Decimals that a slider keeps: about a thousand steps over its range. */
+function decimalsFor([low, high]) {
+  return Math.min(9, Math.max(0, 3 - Math.floor(Math.log10(high - low))));
+}
+
+/** Arrow keys: a thirty-fifth of a standard deviation's range; with shift a tenth of that. Other keys stay native. */
+function arrowStep(event, [low, high]) {
+  const direction = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+  if (!direction || event.ctrlKey || event.metaKey || event.altKey) return null;
+  return (direction * (high - low)) / (event.shiftKey ? 700 : 70);
+}
+
+/** The number field of dimension i, for exact values, also beyond the slider's range. */
+function exactField(i, place) {
+  const field = el("input", {
+    type: "number", step: "any", class: "exact", "aria-label": `exact value, dimension ${i + 1}`,
+    onchange: () => {
+      const value = field.valueAsNumber;
+      if (Number.isFinite(value)) place.set(i, value);
+      else field.value = String(Number(place.z[i].toFixed(3)));
+      place.rest();
+    },
+  });
+  return field;
+}
+
+function lockButton(i, place) {
+  const toggle = el("button", {
+    type: "button", class: "small", "aria-pressed": "false", "aria-label": `lock, dimension ${i + 1}`,
+    title: "Lock: Surprise me and Reset all leave this dimension where it is",
+    onclick: () => place.lock(i, !place.locked[i]),
+  }, icon("unlock"));
+  return {
+    element: toggle,
+    show(on) {
+      toggle.setAttribute("aria-pressed", String(on));
+      toggle.replaceChildren(icon(on ? "lock" : "unlock"));
+    },
+  };
+}
+
+/** The filmstrip's places: dimension i from end to end of the track, the rest of z as it is. */
+function stripPlaces(z, i, [low, high], count, trackWidth) {
+  const zs = new Float32Array(count * z.length);
+  for (let k = 0; k < count; k++) {
+    const x = ((k + 0.5) / count) * trackWidth;
+    const t = Math.min(1, Math.max(0, (x - KNOB / 2) / (trackWidth - KNOB)));
+    zs.set(z, k * z.length);
+    zs[k * z.length + i] = low + t * (high - low);
+  }
+  return zs;
+}
+
+/** One row. Returns: { element, index, showValue(), refresh(), size() }. */
+function createRow(i, { model, place, prior, engine, largest }) {
+  const range = prior.range(i), bits = prior.bits, decimals = bits ? 0 : decimalsFor(range);
+  const canvas = el("canvas", { "aria-hidden": "true", class: "strip" }), context = canvas.getContext("2d");
+  const slider = el("input", {
+    type: "range", "aria-label": `z${i + 1}`, min: range[0], max: range[1], step: bits ? 1 : "any",
+    oninput: () => place.set(i, Number(slider.valueAsNumber.toFixed(decimals))),
+    onchange: () => place.rest(),
+    onkeydown: (event) => {
+      const step = bits ? null : arrowStep(event, range);
+      if (!step) return;
+      event.preventDefault();
+      const next = Math.min(range[1], Math.max(range[0], place.z[i] + step));
+      place.set(i, Number(next.toFixed(decimals)));
+      place.rest();
+    },
+  });
+  const exact = bits ? null : exactField(i, place), lock = lockButton(i, place);
+  const reset = button("reset", "", () => {
+    place.set(i, prior.middle[i]);
+    place.rest();
+  }, { label: `reset, dimension ${i + 1}`, title: "Reset this dimension", kind: "small" });
+  const nats = model.kl[i];
+  const bar = el("i", { style: `width:${Math.max(0, Math.min(100, (100 * nats) / largest))}%` });
+  const name = !largest ? el("div", { class: "name" }, zName(i))
+    : el("div", { class: "name", title: `KL of this dimension, mean over held-out images: ${nats.toFixed(3)} nats` },
+         zName(i), el("span", { class: "nats" }, `${figure(nats, nats < 0.1 ? 2 : 1)} nats`), el("div", { class: "kl" }, bar));
+  const track = el("div", { class: bits ? "track switch" : "track" }, canvas, slider,
+                   bits ? el("div", { class: "ends", "aria-hidden": "true" }, el("span", {}, "0"), el("span", {}, "1")) : null);
+  const element = el("div", { class: `row${model.active[i] ? "" : " dead"}${bits ? " bit" : ""}` },
+                     name, track, exact, lock.element, reset);
+  let width = 0, count = 0, shown = -1;
+
+  const row = {
+    element, index: i, lock,
+    showValue() {
+      const value = place.z[i];
+      if (slider.valueAsNumber !== value) slider.value = value;
+      if (bits) track.dataset.on = String(value);
+      else exact.value = Math.abs(value - Number(value.toFixed(2))) > 1e-9 && exact.matches(":focus")
+        ? String(Number(value.toFixed(6))) : value.toFixed(2);
+    },
+    /** Take over the track's size; the number of pictures follows from it. */
+    size() {
+      width = track.clientWidth;
+      const [, high, wide] = engine.shape, fits = Math.round((width * high) / (Math.max(1, track.clientHeight) * wide));
+      const next = bits ? 2 : Math.max(5, Math.min(24, engine.cost > 12 ? Math.ceil(fits / 2) : fits));
+      if (next !== count) [count, shown] = [next, -1];
+    },
+    /** Ask for the filmstrip anew where the rest of z has changed; what is asked twice is drawn once. */
+    refresh() {
+      if (!width || shown === place.surroundings(i) || engine.waiting(`strip ${i}`)) return;
+      engine.request(`strip ${i}`, () => {
+        const version = place.surroundings(i);
+        const zs = bits ? switchPlaces(place.z, i) : stripPlaces(place.z, i, range, count, width);
+        return { zs, count, version };
+      }, (pixels, made) => {
+        const [, high, wide] = engine.shape;
+        if (canvas.width !== wide * made.count) [canvas.width, canvas.height] = [wide * made.count, high];
+        context.putImageData(new ImageData(pixels, wide * made.count, high), 0, 0);
+        canvas.classList.add("drawn");
+        shown = made.version;
+        row.refresh();
+      });
+    },
+  };
+  return row;
+}
+
+/** A switch's two pictures: the bit off and on. */
+function switchPlaces(z, i) {
+  const zs = new Float32Array(2 * z.length);
+  zs.set(z);
+  zs.set(z, z.length);
+  zs[i] = 0;
+  zs[z.length + i] = 1;
+  return zs;
+}
+
+/** "44 more dimensions, 0.1 to 1.7 nats each" */
+function foldedWords(model, indices) {
+  const nats = indices.map((i) => model.kl[i]), digits = Math.min(...nats) < 0.1 ? 2 : 1;
+  const [low, high] = [Math.min(...nats).toFixed(digits), Math.max(...nats).toFixed(digits)];
+  if (!Math.max(...model.kl)) return indices.length === 1 ? "1 more dimension" : `${indices.length} more dimensions`;
+  const each = low === high ? `${low} nats` : `${low} to ${high} nats`;
+  return indices.length === 1 ? `1 more dimension, ${each}` : `${indices.length} more dimensions, ${each} each`;
+}
+
+function fold(words, rows, ontoggle, reason = null) {
+  return el("details", { class: "fold", ontoggle }, el("summary", {}, words),
+            reason ? el("p", { class: "reason" }, reason) : null,
+            el("div", { class: "rows" }, rows.map((row) => row.element)));
+}
+
+/**
+ * All rows. Args: model, place, prior, engine.
+ * Returns: { element, order, showValues(), refresh(), moved(i), resize() }; refresh asks for stale filmstrips in view.
+ */
+export function createStrips({ model, place, prior, engine }) {
+  const order = orderByKl(model), alive = order.filter((i) => model.active[i]);
+  const opened = alive.length ? alive.slice(0, prior.bits ? 12 : OPEN_ROWS) : order.slice(0, OPEN_ROWS);
+  const more = alive.slice(opened.length), dead = order.filter((i) => !model.active[i] && !opened.includes(i));
+  const largest = Math.max(...model.kl);        // 0 where the KL has not been measured yet: a run that goes on
+  const make = (i) => createRow(i, { model, place, prior, engine, largest });
+  const rows = new Map(order.map((i) => [i, make(i)])), list = (indices) => indices.map((i) => rows.get(i));
+  let unfolded = [];              // kept, because asking the page for it during a drag would cost a layout
+  const strips = {
+    order, opened,
+    element: el("div", { class: `strips${prior.bits ? " bits" : ""}` },
+                el("div", { class: "rows" }, list(opened).map((row) => row.element)),
+                more.length ? fold(foldedWords(model, more), list(more), () => strips.resize()) : null,
+                dead.length ? fold(dead.length === 1 ? "1 dead dimension" : `${dead.length} dead dimensions`, list(dead),
+                                   () => strips.resize(), model.dead_reason) : null),
+    showValues() {
+      for (const row of rows.values()) row.showValue();
+    },
+    moved(i) {
+      rows.get(i).showValue();
+    },
+    locked(i) {
+      rows.get(i).lock.show(place.locked[i]);
+    },
+    refresh() {
+      for (const row of unfolded) row.refresh();
+    },
+    resize() {
+      unfolded = [...rows.values()].filter((row) => row.element.offsetParent !== null);
+      for (const row of unfolded) row.size();
+      strips.refresh();
+    },
+  };
+  return strips;
+}

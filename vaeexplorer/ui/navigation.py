@@ -1,0 +1,47 @@
+"""The pages of the app. A page comes with its file and one line in PAGES; the first line opens first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+FOLDER = Path(__file__).resolve().parents[2] / "pages"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """title and icon in the menu; purpose: its tooltip, a sentence."""
+
+    title: str
+    icon: str
+    purpose: str
+
+
+def pages() -> list[st.Page]:
+    """All pages for st.navigation. The first has two addresses, the app's root and its own name.
+
+    Streamlit serves the default page at the root only and reports its own name as not found; so it is listed twice, and
+    the menu shows the one that is open.
+    """
+    first, *others = PAGES
+    named = urlsplit(st.context.url or "").path.rstrip("/").endswith(f"/{Path(first).stem}")
+    return [
+        _page(first, default=True, url_path="start", visibility="hidden" if named else "visible"),
+        _page(first, visibility="visible" if named else "hidden"),
+        *(_page(file) for file in others),
+    ]
+
+
+def _page(file: str, **options) -> st.Page:
+    entry = PAGES[file]
+    return st.Page(FOLDER / file, title=entry.title, icon=entry.icon, help=entry.purpose, **options)
+
+
+PAGES: dict[str, Entry] = {
+    "explore.py": Entry(
+        "Explore", ":material/tune:", "Drag latent dimensions of a trained model and watch the picture."
+    ),
+}
