@@ -6,7 +6,7 @@ import torch
 
 from vaeexplorer.configs import TrainConfig, VaeConfig
 from vaeexplorer.elbo import elbo_terms
-from vaeexplorer.training import SCHEDULES, estimator_for, samples_for, steps_in, train, unit
+from vaeexplorer.training import SCHEDULES, beta_at, estimator_for, samples_for, steps_in, train, unit
 from vaeexplorer.vae import VAE
 
 CONFIG = VaeConfig(image_shape=(1, 8, 8), hidden=(16,), latent_dim=2)
@@ -81,6 +81,13 @@ def test_bernoulli_latents_learn_too():
 def test_beta_presses_the_code_to_nothing():
     _, records = trained(epochs=60, beta=50.0, learning_rate=1e-2)
     assert records[-1].kl_per_dimension.sum().item() < 0.01
+
+
+def test_beta_moves_evenly_over_the_first_half():
+    config = TrainConfig(beta=2, beta_start=10)
+    assert [beta_at(p, config) for p in (0, 0.25, 0.5, 1)] == [10, 6, 2, 2]
+    assert beta_at(0.1, TrainConfig(beta=3)) == 3
+    assert beta_at(0.25, TrainConfig(beta=1, beta_start=0)) == 0.5
 
 
 def test_linear_vae_finds_the_active_dimensions_that_theory_predicts():

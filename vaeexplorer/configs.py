@@ -103,8 +103,8 @@ class TrainConfig(BaseModel):
         "cosine", description="learning rate: constant, cosine to 0, or eight stages of 3^i passes times 10^(-i/7)"
     )
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(1.0, description="weight of the KL term")
-    total_correlation: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        0.0, description="extra weight of the total correlation between latent dimensions (beta-TCVAE)"
+    beta_start: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="weight of the KL term at the first step; moves evenly to beta over the first half of the run"
     )
     estimator: Literal["auto", "pathwise", "leave_one_out"] = Field(
         "auto", description="gradient estimator; auto takes pathwise, and leave_one_out for Bernoulli latents"

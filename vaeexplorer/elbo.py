@@ -6,20 +6,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from vaeexplorer.vae import VAE, Posterior
+from vaeexplorer.vae import VAE
 
 
 @dataclass(frozen=True)
 class ElboTerms:
-    """Per image, in nats. reconstruction (B,), kl_per_dimension (B, D); kl and elbo follow from them.
-
-    posterior, z (S, B, D): what they were computed from.
-    """
+    """Per image, in nats. reconstruction (B,), kl_per_dimension (B, D); kl and elbo follow from them."""
 
     reconstruction: Tensor
     kl_per_dimension: Tensor
-    posterior: Posterior
-    z: Tensor
 
     @property
     def kl(self) -> Tensor:
@@ -44,5 +39,5 @@ def elbo_terms(vae: VAE, x: Tensor, noise: Tensor) -> ElboTerms:
     q = vae.posterior(x)
     if noise.ndim != 3 or noise.shape[1:] != q.mean.shape:
         raise ValueError(f"expected noise (samples, {q.mean.shape[0]}, {q.mean.shape[1]}), got {tuple(noise.shape)}")
-    z = q.sample(noise)
-    return ElboTerms(vae.log_likelihood(x, z).mean(0), vae.prior.kl_per_dimension(q), q, z)
+    reconstruction = vae.log_likelihood(x, q.sample(noise)).mean(0)
+    return ElboTerms(reconstruction, vae.prior.kl_per_dimension(q))

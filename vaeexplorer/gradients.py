@@ -44,7 +44,7 @@ def leave_one_out(vae: VAE, x: Tensor, noise: Tensor, beta: float) -> tuple[Tens
     log_likelihood = vae.log_likelihood(x, z)
     # f_s - mean of the others = (f_s - mean of all) S / (S - 1); a constant for the derivative.
     advantage = (log_likelihood - log_likelihood.mean(0)).detach() * samples / (samples - 1)
-    terms = ElboTerms(log_likelihood.mean(0), vae.prior.kl_per_dimension(q), q, z)
+    terms = ElboTerms(log_likelihood.mean(0), vae.prior.kl_per_dimension(q))
     score = (advantage * q.log_prob(z)).mean(0)
     return beta * terms.kl - terms.reconstruction - score, terms
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from vaeexplorer.configs import TrainConfig
 from vaeexplorer.gradients import GRADIENT_ESTIMATORS
-from vaeexplorer.latents import total_correlation
 from vaeexplorer.vae import VAE
 
 
@@ -42,7 +41,7 @@ def train(vae: VAE, images: Tensor, config: TrainConfig, generator: torch.Genera
 
     Each epoch goes through a fresh permutation. All randomness (order, binarisation, noise of q) comes from
     `generator`, so on the CPU the same seed gives the same bits. Stop by leaving the loop.
-    Raises ValueError for an estimator or a penalty that does not fit the latents.
+    Raises ValueError for an estimator that does not fit the latents.
     """
     estimate = GRADIENT_ESTIMATORS[estimator_for(vae, config)]
     samples = samples_for(vae, config)
@@ -59,12 +58,9 @@ def train(vae: VAE, images: Tensor, config: TrainConfig, generator: torch.Genera
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * rate(step / total)
             with torch.autocast(x.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                losses, terms = estimate(vae, x, noise, config.beta)
-            loss = losses.mean()
-            if config.total_correlation:
-                loss = loss + config.total_correlation * total_correlation(terms.posterior, terms.z[0], len(images))
+                loss, terms = estimate(vae, x, noise, beta_at(step / total, config))
             optimizer.zero_grad()
-            loss.backward()
+            loss.mean().backward()
             optimizer.step()
             step += 1
             yield StepRecord(step, epoch, terms.reconstruction.detach().mean(), terms.kl_per_dimension.detach().mean(0))
@@ -82,6 +78,12 @@ def rehearse(vae: VAE, images: Tensor, config: TrainConfig) -> None:
 def unit(images: Tensor) -> Tensor:
     """float32 in [0, 1] from uint8 or float images."""
     return images.float() / 255 if images.dtype == torch.uint8 else images.float()
+
+
+def beta_at(progress: float, config: TrainConfig) -> float:
+    """Weight of the KL term at this part (0 to 1) of the run."""
+    start = config.beta if config.beta_start is None else config.beta_start
+    return start + (config.beta - start) * min(1.0, 2 * progress)
 
 
 def memory_layout(vae: VAE) -> torch.memory_format:

@@ -26,6 +26,8 @@ def write_model(path: Path, *, dataset: str = "digits", codes: bool = True, seed
     fields: dict[str, Any] = {"image_shape": (1, 8, 8), "hidden": (6,), "latent_dim": 3} | config
     torch.manual_seed(seed)
     vae = VAE(VaeConfig(**fields))
+    for parameter in vae.prior.parameters():  # a learned prior starts as a standard normal
+        torch.nn.init.normal_(parameter, std=0.3)
     dims = vae.config.latent_dim
     rng = np.random.default_rng(seed)
     drawn = {"mean": rng.normal(size=(5, dims)), "std": np.full((5, dims), 0.5), "label": np.arange(5)}

@@ -103,6 +103,11 @@ def test_names_are_looked_up_and_never_joined(route: str, name: str) -> None:
     assert "tiny" in answer.error, "the message names the known models"
 
 
+def test_a_name_that_leads_to_a_file_is_still_unknown(models: Path) -> None:
+    for name in (f"../{models.name}/tiny", str(models / "tiny"), str(models / "tiny.safetensors"), "./tiny"):
+        assert get("/vaex/decoder", model=name).status == 404
+
+
 def test_a_damaged_model_gets_one_line_everywhere() -> None:
     path = checkpoints.runs_folder() / "broken" / "last.safetensors"
     path.parent.mkdir(parents=True)
@@ -325,16 +330,20 @@ def test_gif_has_every_frame_in_its_size_and_time(channels: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "word"),
     [
-        {"width": 0}, {"width": 5000}, {"frames": 0}, {"frames": 10**6}, {"channels": 2}, {"channels": 4}, {"ms": 0},
-        {"ms": "fast"}, {"scale": 0}, {"scale": 1000}, {"width": ""}, {"width": 5}, {"height": "-4"},
-        {"width": 1024, "height": 1024, "frames": 300},
+        ({"width": 0}, "width"), ({"width": 5000}, "width"), ({"width": ""}, "width"), ({"height": "-4"}, "height"),
+        ({"frames": 0}, "frames"), ({"frames": 10**6}, "frames"), ({"channels": 2}, "1 or 3"),
+        ({"channels": 4}, "channels"),
+        ({"ms": 0}, "ms"), ({"ms": "fast"}, "ms"), ({"scale": 0}, "scale"), ({"scale": 1000}, "scale"),
+        ({"width": 5}, "need 100 bytes, got 80"), ({"frames": 4}, "at most 64 bytes"),
+        ({"width": 1024, "height": 1024, "frames": 300, "scale": 1}, "too large"), ({"width": 1024, "scale": 2}, "too large"),
+        ({"width": 200, "height": 200, "frames": 300, "scale": 5}, "too large"),
     ],
 )  # fmt: skip
-def test_gif_checks_its_numbers(change: dict) -> None:
+def test_gif_checks_its_numbers(change: dict, word: str) -> None:
     sizes = {"width": 4, "height": 4, "frames": 5, "channels": 1, "ms": 80, "scale": 3} | change
-    assert post("/vaex/gif", film().tobytes(), **sizes).error
+    assert word in post("/vaex/gif", film().tobytes(), **sizes).error
 
 
 def test_gif_needs_its_numbers() -> None:

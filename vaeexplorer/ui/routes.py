@@ -156,9 +156,11 @@ async def gif(request: Request) -> Response:
     width, height = http.whole(request, "width", None, 1, GIF_SIDE), http.whole(request, "height", None, 1, GIF_SIDE)
     frames, channels = http.whole(request, "frames", None, 1, 300), http.whole(request, "channels", 1, 1, 3)
     scale, milliseconds = http.whole(request, "scale", 1, 1, 64), http.whole(request, "ms", 40, 20, 10_000)
+    if channels == 2:
+        raise HTTPException(400, "channels must be 1 or 3")
     size = frames * height * width * channels
-    if channels == 2 or max(width, height) * scale > GIF_SIDE or size > GIF_BYTES or size * scale**2 > 4 * GIF_BYTES:
-        raise HTTPException(400, "this GIF would be too large: take fewer or smaller frames, of 1 or 3 channels")
+    if max(width, height) * scale > GIF_SIDE or size > GIF_BYTES or size * scale**2 > 4 * GIF_BYTES:
+        raise HTTPException(400, "this GIF would be too large: take fewer or smaller frames")
     body = await http.body(request, size)
     if len(body) != size:
         raise HTTPException(

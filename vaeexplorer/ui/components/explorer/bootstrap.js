@@ -1,8 +1,9 @@
 // What Streamlit itself carries: fetches the live modules, the style sheet and the decoder side by side, then mounts.
 
 // What explorer.js imports, so that the browser asks for all of it at once instead of file after file.
-const EARLY = ["activations.js", "decoder.js", "density.js", "dom.js", "engine.js", "explorer.js", "ordinary.js", "path.js",
-               "pictures.js", "place.js", "prior.js", "random.js", "server.js", "share.js", "strips.js", "walk.js"];
+const EARLY = ["activations.js", "controls.js", "decoder.js", "density.js", "dom.js", "engine.js", "explorer.js",
+               "ordinary.js", "path.js", "pictures.js", "place.js", "prior.js", "random.js",
+               "server.js", "share.js", "strips.js", "walk.js"];
 
 function preload(folder) {
   for (const file of EARLY) {
@@ -21,8 +22,8 @@ function appRoot() {
 export default function (component) {
   const { model, version } = component.data;
   const root = appRoot(), folder = new URL(`vaex/live/${version}/`, root), mounted = component.parentElement;
-  const known = mounted.vaexDigest === model.digest;
-  mounted.vaexDigest = model.digest;
+  const identity = `${model.name} ${model.digest}`, known = mounted.vaexModel === identity;
+  mounted.vaexModel = identity;
   const decoderUrl = new URL("vaex/decoder", root);
   decoderUrl.search = new URLSearchParams({ model: model.name, v: model.digest });
   const decoder = known ? null : fetch(decoderUrl);
@@ -41,7 +42,7 @@ export default function (component) {
     mounted.append(line);
   });
   return () => {
-    delete mounted.vaexDigest;
+    delete mounted.vaexModel;
     live.then((module) => module.unmount(mounted), () => {});
   };
 }

@@ -4,7 +4,8 @@ import { el, figure, tint } from "./dom.js";
 
 /** "−70.2 ± 0.4"; an exact number has no error. */
 function withError({ value, stderr }) {
-  return stderr > 0 ? `${figure(value, 1)} ± ${stderr < 0.095 ? stderr.toFixed(2) : stderr.toFixed(1)}` : figure(value, 1);
+  if (!(stderr > 0)) return figure(value, 1);
+  return `${figure(value, 1)} ± ${stderr.toFixed(stderr < 0.095 ? 2 : 1)}`;
 }
 
 /** Where the estimate comes from: "unbiased, 64 samples". */
@@ -23,8 +24,8 @@ function bars(reconstruction, kl) {
   const largest = Math.max(Math.abs(reconstruction.value), kl.value, 1e-9);
   const sum = Math.abs(reconstruction.value) + kl.value || 1;
   const stacked = reconstruction.value <= 0;
-  const part = (kind, words, estimate, share) => el("div", { class: `part ${kind}`, style: `flex-basis:${100 * share}%` },
-                                                    el("span", {}, label(words, estimate.value, share)));
+  const part = (kind, words, { value }, share) => (
+    el("div", { class: `part ${kind}`, style: `flex-basis:${100 * share}%` }, label(words, value, share)));
   const share = (value) => (stacked ? Math.max(0.02, Math.abs(value) / sum) : Math.abs(value) / largest);
   return el("div", { class: stacked ? "costbar" : "costbar apart" },
             part("decoder", "reconstruction", reconstruction, share(reconstruction.value)),
@@ -34,12 +35,12 @@ function bars(reconstruction, kl) {
 /** The terms of one picture: reconstruction, kl and elbo are Estimates in nats. */
 export function costsOf({ reconstruction, kl, elbo }) {
   return el("div", { class: "costs" }, bars(reconstruction, kl),
-    el("p", { class: "bound" }, "log p(", tint("input", "x"), ") ≥ ", tint("decoder", "E", el("sub", {}, "q"), "[log p(x|z)]"),
-       " − ", tint("encoder", "KL(q(z|x) ‖ p(z))")),
+    el("p", { class: "bound" }, "log p(", tint("input", "x"), ") ≥ ",
+       tint("decoder", "E", el("sub", {}, "q"), "[log p(x|z)]"), " − ", tint("encoder", "KL(q(z|x) ‖ p(z))")),
     el("p", { class: "bound" }, "= ", tint("decoder", withError(reconstruction)), " − ", tint("encoder", withError(kl)),
        " = ", el("b", {}, `${withError(elbo)} nats`)),
     el("p", { class: "words" }, `Reconstruction: ${provenance(reconstruction)}; KL: ${provenance(kl)}. `,
-       `± is one standard error. The sum is a lower bound of log p(x); the rest is the `, tint("gap", "gap"), "."));
+       "± is one standard error. The sum is a lower bound of log p(x); the rest is the ", tint("gap", "gap"), "."));
 }
 
 /** The card: what one started from and what it costs, or how to begin. */

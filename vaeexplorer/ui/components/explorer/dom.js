@@ -1,7 +1,8 @@
 // Building elements. Data enters the page as text or attributes, never as HTML.
 
 const ICONS = {
-  die: "M5 3h14a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2zM8 8h.01M16 8h.01M12 12h.01M8 16h.01M16 16h.01",
+  die: "M5 3h14a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2z"
+    + "M8 8h.01M16 8h.01M12 12h.01M8 16h.01M16 16h.01",
   undo: "M8 14 4 10l4-4M4 10h10a6 6 0 0 1 0 12h-3",
   reset: "M4 4v6h6M4.6 15a8 8 0 1 0 1.2-8.2L4 10",
   lock: "M6 11h12v10H6zM8.5 11V7.5a3.5 3.5 0 0 1 7 0V11",
@@ -9,8 +10,7 @@ const ICONS = {
   play: "M8 5v14l11-7z",
   pause: "M8 5v14M16 5v14",
   down: "M12 4v12M6.5 11 12 16.5 17.5 11M4 20.5h16",
-  link: "M10 14a4.5 4.5 0 0 0 6.4 0l3-3A4.5 4.5 0 0 0 13 4.600l-1 1M14 10a4.500 4.500 0 0 0-6.400 0l-3 3A4.500 4.500 0 0 0 11 19.400l1-1",
-  path: "M4 19a2 2 0 1 0 .01 0M20 5a2 2 0 1 0 .01 0M6 18C15 17 8 7 18 5.500",
+  path: "M4 19a2 2 0 1 0 .01 0M20 5a2 2 0 1 0 .01 0M6 18C15 17 8 7 18 5.5",
   pen: "M4 20l1-5L16 4l4 4L9 19z",
   eraser: "M4 15 13 6l6 6-7 7H8zM12 19h8",
   left: "M15 5l-7 7 7 7",

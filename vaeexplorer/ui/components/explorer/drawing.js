@@ -10,7 +10,10 @@ function pixelsOf(context, width, height) {
   return Array.from({ length: width * height }, (_, i) => Math.round(data[4 * i] / 2.55) / 100);
 }
 
-/** Args: shape [C, H, W]; send({width, height, pixels}, finished) -> Promise. One request at a time; the newest waits. */
+/**
+ * Args: shape [C, H, W]; send({ width, height, pixels }, finished) -> Promise. While one request is under way, only the
+ * newest drawing waits.  Returns: { element }.
+ */
 export function createDrawing({ shape, send }) {
   const [, high, wide] = shape, scale = INK / Math.max(high, wide);
   const width = Math.round(wide * scale), height = Math.round(high * scale), nib = INK / 11;
@@ -87,7 +90,7 @@ export function createDrawing({ shape, send }) {
   return {
     element: el("div", { class: "draw" }, canvas,
                 el("div", { class: "tools" }, pen, eraser, button("reset", "Clear", clear)),
-                el("p", { class: "words" }, "Draw with the mouse or a finger. What you draw is centred and scaled as the ",
-                      "training images were, then encoded; the large picture is what the model makes of it.")),
+                el("p", { class: "words" }, "Draw with the mouse or a finger. What you draw is centred and scaled as ",
+                      "the training images were, then encoded; the large picture is what the model makes of it.")),
   };
 }

@@ -87,7 +87,7 @@ export function createEngine({ shape, canvas, server, onServer, onError }) {
     const median = times.sort((a, b) => a - b)[TRIALS >> 1];
     cost = median;
     times.length = 0;
-    if (median > TOO_SLOW) goRemote(`an image takes ${Math.round(median)} ms in this browser`);
+    if (median > TOO_SLOW) goRemote(`an image takes ${Math.round(median)} ms in this browser.`);
   };
   const rowOf = async (zs, count) => {
     if (worker) return worker.row(zs, count);

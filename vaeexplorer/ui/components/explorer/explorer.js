@@ -1,19 +1,20 @@
 // Entry of the Explore page's live part: builds the view of one model and connects its pieces.
 
-import { button, debounce, el, icon, throttle } from "./dom.js";
+import { createExports, createMessages, createMoves } from "./controls.js";
 import { createDensity } from "./density.js";
+import { button, debounce, el, throttle } from "./dom.js";
 import { createEngine } from "./engine.js";
 import { createOrdinary } from "./ordinary.js";
 import { createPlace } from "./place.js";
 import { createPrior } from "./prior.js";
-import { freshSeed } from "./random.js";
 import { createServer } from "./server.js";
-import { copyLink, fileName, saveGif, savePng } from "./share.js";
 import { createStrips } from "./strips.js";
 import { prefersStillness, startWalk } from "./walk.js";
 
 const FIRST_SEED = 7;           // where the walk sets out, and what stands still under reduced motion
 const REPORT_AFTER = 250;       // ms of rest before Streamlit hears of z
+const TINY = 16;                // pixels: pictures so small are not smoothed when enlarged
+const TEXT_FIELDS = "input:not([type=range]):not([type=radio]), textarea, [contenteditable]";
 
 const views = new WeakMap();    // component's root -> its view
 
@@ -26,127 +27,73 @@ function beginning(prior, z) {
   return { start: fits ? z : prior.draw(FIRST_SEED), given: fits };
 }
 
-/** A status line that clears itself, and a field for links that could not be copied. */
-function createMessages() {
-  const line = el("p", { class: "message", role: "status" }), link = el("input", {
-    class: "linkfield", readOnly: true, hidden: true, "aria-label": "link to this place", onfocus: () => link.select() });
-  const clear = debounce(() => link.hidden && (line.textContent = ""), 5000);
-  const error = el("p", { class: "error", role: "alert", hidden: true });
-  return {
-    link, element: el("div", {}, line, link, error),
-    say(text) {
-      line.textContent = text;
-      clear();
-    },
-    fail(problem) {
-      error.textContent = problem.message ?? String(problem);
-      error.hidden = false;
-    },
-  };
-}
-
-/** Surprise me with its seed, Undo, Reset all. */
-function createMoves({ place, prior, touch }) {
-  const seed = el("input", { type: "number", min: 0, step: 1, class: "seed", "aria-label": "seed of the random sample",
-                             title: "Seed of the sample: the same number gives the same place", placeholder: "seed" });
-  const go = () => {
-    const value = Math.floor(seed.valueAsNumber);
-    if (!(value >= 0)) return;
-    touch();
-    place.go(prior.draw(value), true);
-    place.rest();
-  };
-  seed.addEventListener("change", go);
-  const undo = button("undo", "Undo", place.undo, { title: "Back to the place before (Ctrl+Z)" });
-  const surprise = button("die", "Surprise me", () => {
-    seed.value = freshSeed();
-    go();
-  }, { title: "A random sample of the prior", kind: "main" });
-  const reset = button("reset", "Reset all", () => {
-    place.go(prior.middle, true);
-    place.rest();
-  }, { title: prior.bits ? "All bits off" : "To the middle of the prior" });
-  return { elements: [el("span", { class: "joined" }, surprise, seed), undo, reset],
-           update: () => { undo.disabled = !place.canUndo(); } };
-}
-
 /** One model's view inside a root element. */
 class View {
   constructor(component, { root, decoder, style }) {
-    const { data, parentElement } = component;
+    const { data, parentElement, setStateValue } = component;
     this.model = data.model;
     this.host = parentElement;
-    this.seen = JSON.stringify(data.z);
-    this.sent = new Set([this.seen]);
-    this.setStateValue = component.setStateValue;
+    this.setStateValue = setStateValue;
+    this.seen = JSON.stringify(data.z);         // the z that Python sent last
+    this.sent = new Set([this.seen]);           // what it knows already, so that an echo moves nothing
     this.prior = createPrior(this.model);
     const { start, given } = beginning(this.prior, data.z);
     this.lastSent = given ? toText(start) : null;
     this.place = createPlace(this.prior, start);
     this.server = createServer(root, this.model);
     this.report = debounce(() => this.tellStreamlit(), REPORT_AFTER);
-    this.walk = null;
+    this.walk = this.panels = null;
     this.held = false;
     this.quit = new AbortController();
     this.build();
+    this.connect();
     this.listen();
     this.run(decoder, style, given);
   }
 
   build() {
-    const { model, place, prior, server } = this;
-    const [, height, width] = model.shape;
-    this.canvas = el("canvas", { "data-testid": "decoded-image", class: "picture", role: "img",
-                                 "aria-label": "decoded image at the present z", style: `aspect-ratio:${width} / ${height}` });
-    this.messages = createMessages();
-    const fail = (error) => this.messages.fail(error);
-    this.engine = createEngine({ shape: model.shape, canvas: this.canvas, server, onError: fail,
-                                 onServer: (reason) => { this.where.textContent = `Decoded by the server: ${reason}.`; } });
+    const { model, place, prior, server } = this, [, height, width] = model.shape;
+    this.canvas = el("canvas", {
+      "data-testid": "decoded-image", class: "picture", role: "img", "aria-label": "decoded image at the present z",
+      style: `aspect-ratio:${width} / ${height}`,
+    });
     this.pill = el("p", { class: "pill", hidden: true }, "a slow walk: touch anything to take over");
     this.where = el("p", { class: "where" }, "Decoded in your browser.");
-    this.strips = createStrips({ model, place, prior, engine: this.engine });
+    this.messages = createMessages();
+    const { messages, canvas } = this;
+    this.engine = createEngine({
+      shape: model.shape, canvas, server, onError: messages.fail,
+      onServer: (reason) => { this.where.textContent = `Decoded by the server: ${reason}`; },
+    });
+    const { engine } = this;
+    this.strips = createStrips({ model, place, prior, engine });
     this.ordinary = createOrdinary({ prior, place, hasCodes: model.has_codes });
-    this.moves = createMoves({ place, prior, touch: () => this.touch() });
-    const attempt = (task) => async () => {
-      try {
-        await task();
-      } catch (error) {
-        fail(error);
-      }
-    };
-    const buttons = [
-      ...this.moves.elements,
-      button("path", "A → B", () => this.panels?.between.begin(), { title: "Travel from here to a random place", label: "A to B" }),
-      el("span", { class: "joined" },
-         button("down", "PNG", attempt(() => savePng(this.canvas, fileName(model.name))), { title: "Save this picture" }),
-         button(null, "GIF", attempt(() => this.saveTraversal()), { title: "Save an animation along the dimension moved last" }),
-         button(null, "Link", attempt(async () => this.messages.say(await copyLink(server.link(place.z), this.messages.link))),
-                { title: "Copy a link to this place" })),
-    ];
+    this.moves = createMoves({ place, prior });
     this.lastMoved = this.strips.order[0];
+    const travel = button("path", "A → B", () => this.panels?.between.begin(),
+                          { title: "Travel from here to a random place", label: "A to B" });
+    const exports = createExports({ model, place, prior, engine, server, canvas, messages,
+                                    lastMoved: () => this.lastMoved });
     this.aside = el("div", { class: "aside" });
     this.below = el("div", { class: "below" });
-    this.root = el("div", { class: height > 16 ? "explorer" : "explorer tiny" }, el("div", { class: "top" },
-      el("div", { class: "left" }, el("div", { class: "frame" }, this.canvas, this.pill),
-         el("div", { class: "buttons" }, buttons), this.messages.element, this.ordinary.element, this.where),
-      el("div", { class: "right" }, this.strips.element, this.aside)), this.below);
+    this.root = el("div", { class: height > TINY ? "explorer" : "explorer tiny" },
+      el("div", { class: "top" },
+        el("div", { class: "left" },
+          el("div", { class: "frame" }, canvas, this.pill),
+          el("div", { class: "buttons" }, this.moves.elements, travel, exports),
+          messages.element, this.ordinary.element, this.where),
+        el("div", { class: "right" }, this.strips.element, this.aside)),
+      this.below);
     this.strips.showValues();
     this.moves.update();
-    this.follow();
+    this.followTheme();
   }
 
   /** Connect the place with everything that shows it. */
-  listen() {
-    const { place, strips } = this, { signal } = this.quit;
-    const settleMoves = throttle(() => this.moves.update(), 100);
-    place.listen((what, i) => {
-      if (what === "lock") return strips.locked(i);
-      if (what === "rest") {
-        this.moves.update();
-        this.panels?.grids.refresh();
-        return this.report();
-      }
-      if (this.engine.ready) this.engine.show(place.z);
+  connect() {
+    const { place, strips, engine } = this, settleMoves = throttle(() => this.moves.update(), 100);
+    const moved = (i) => {
+      if (engine.ready) engine.show(place.z);           // first: the picture is what the hand waits for
       if (i >= 0) {
         strips.moved(i);
         this.lastMoved = i;
@@ -154,29 +101,42 @@ class View {
       strips.refresh();
       this.ordinary.update();
       this.panels?.grids.mark();
-      return settleMoves();
-    });
-    const touch = () => this.touch();
+      settleMoves();
+    };
+    const rest = () => {
+      this.moves.update();
+      this.panels?.grids.refresh();
+      this.report();
+    };
+    const reactions = { move: moved, rest, lock: (i) => strips.locked(i) };
+    place.listen((what, i) => reactions[what](i));
+  }
+
+  /** Connect mouse, keys and size. */
+  listen() {
+    const { signal } = this.quit, within = (name, listener) => (
+      this.root.addEventListener(name, listener, { capture: true, signal }));
     for (const name of ["pointerdown", "keydown", "touchstart", "wheel"]) {
-      window.addEventListener(name, touch, { capture: true, passive: true, signal });
+      window.addEventListener(name, () => this.touch(), { capture: true, passive: true, signal });
     }
-    this.root.addEventListener("focusin", touch, { signal });
-    this.root.addEventListener("input", touch, { capture: true, signal });
-    this.root.addEventListener("pointerdown", (event) => event.target.type === "range" && this.hold(true), { signal });
-    for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, () => this.hold(false), { signal });
-    for (const name of ["pointerdown", "keydown", "input"]) {       // whoever reaches for anything else ends the journey
-      this.root.addEventListener(name, (event) => {
+    for (const name of ["focusin", "input"]) within(name, () => this.touch());
+    for (const name of ["pointerdown", "keydown", "input"]) {       // reaching for anything else ends the journey
+      within(name, (event) => {
         if (!event.target.closest(".between") && event.key !== "Tab") this.panels?.between.stop();
-      }, { capture: true, signal });
+      });
+    }
+    within("pointerdown", (event) => event.target.type === "range" && this.hold(true));
+    for (const name of ["pointerup", "pointercancel"]) {
+      window.addEventListener(name, () => this.hold(false), { signal });
     }
     document.addEventListener("keydown", (event) => this.onKey(event), { signal });
-    this.observer = new ResizeObserver(throttle(() => strips.resize(), 150));
+    this.observer = new ResizeObserver(throttle(() => this.strips.resize(), 150));
     this.observer.observe(this.root);
   }
 
   onKey(event) {
-    const inText = event.composedPath()[0].matches?.("input:not([type=range]):not([type=radio]), textarea, [contenteditable]");
-    if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || inText) return;
+    const undo = event.key === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+    if (!undo || event.composedPath()[0].matches?.(TEXT_FIELDS)) return;
     event.preventDefault();
     this.panels?.between.stop();
     this.place.undo();
@@ -253,8 +213,15 @@ class View {
     const between = createBetween({ model, place, prior, engine, server, order, onhold, say });
     const grids = createGrids({ model, place, prior, engine, order, onhold });
     this.panels = { between, grids };
-    const column = (...cards) => el("div", { class: "column" }, cards), formula = createFormula(model);
-    if (model.latent_dim === 2 && !prior.bits) {        // the plane is what a 2-D model has to show
+    this.arrange({ start, costs, between, grids, formula: createFormula(model) });
+    between.fill();
+    start.open();
+  }
+
+  /** Cards in their places: the plane comes first where there is one, for it is what a 2-D model has to show. */
+  arrange({ start, costs, between, grids, formula }) {
+    const column = (...cards) => el("div", { class: "column" }, cards);
+    if (grids.hasPlane) {
       this.aside.classList.add("plane-first");
       this.aside.append(grids.element, column(start.element, costs.element));
       this.below.append(between.element, formula);
@@ -262,27 +229,11 @@ class View {
       this.aside.append(start.element, costs.element);
       this.below.append(column(between.element, formula), grids.element);
     }
-    between.fill();
-    start.open();
   }
 
   async learnCodes() {
     const codes = await this.server.codes();
     if (codes && !this.quit.signal.aborted) this.ordinary.learn(createDensity(codes));
-  }
-
-  /** A GIF along the dimension that was moved last (at first the one with the largest KL), there and back. */
-  async saveTraversal() {
-    const { place, prior, engine, server, model, lastMoved } = this;
-    const [low, high] = prior.range(lastMoved), count = prior.bits ? 2 : 32;
-    const places = Array.from({ length: count }, (_, k) => {
-      const z = Float64Array.from(place.z);
-      z[lastMoved] = low + ((high - low) * k) / (count - 1);
-      return z;
-    });
-    await saveGif({ engine, server, places: [...places, ...places.slice(1, -1).reverse()],
-                    name: fileName(model.name, `z${lastMoved + 1}`), ms: prior.bits ? 500 : 60 });
-    this.messages.say(`Saved: there and back along z${lastMoved + 1}.`);
   }
 
   tellStreamlit() {
@@ -297,11 +248,11 @@ class View {
   showFailure(error) {
     this.host.append(this.root);
     this.messages.fail(error);
-    this.root.classList.add("failed");
+    this.root.classList.add(this.engine.ready ? "limping" : "failed");
   }
 
-  /** Follow the theme: the colours of the grammar have a light and a dark shade. */
-  follow() {
+  /** The colours of the grammar have a light and a dark shade; Streamlit's background says which. */
+  followTheme() {
     const background = getComputedStyle(this.host.host ?? this.host).getPropertyValue("--st-background-color").trim();
     const probe = el("canvas", { width: 1, height: 1 }).getContext("2d");
     probe.fillStyle = background || "#fff";
@@ -313,7 +264,7 @@ class View {
   /** Python ran again: same model, perhaps another theme or another z (one that did not come from here). */
   update(component) {
     this.setStateValue = component.setStateValue;
-    this.follow();
+    this.followTheme();
     const text = JSON.stringify(component.data.z);
     if (text === this.seen) return;
     this.seen = text;

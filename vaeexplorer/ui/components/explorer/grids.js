@@ -6,6 +6,7 @@ import { fileName, savePng } from "./share.js";
 
 const STEPS = 9;                // columns of the traversal grid
 const SIDE = 17;                // pictures along each side of the plane
+const SIGMAS = ["−3 σ", "mean", "3 σ"];
 const EVEN = 3;                 // even spacing covers -3..3 standard deviations
 
 /** Draw rows of pictures into one canvas as they come. */
@@ -30,8 +31,8 @@ function layoutOf(prior, dims) {
   };
   const ends = [0, (STEPS - 1) / 2, STEPS - 1];
   return { rows: dims.length, columns: STEPS, cell: (row, column) => [dims[row], value(dims[row], column)],
-           rowNames: () => dims.map(zName), columnNames: () => (prior.standard ? ends.map((c) => figure(value(dims[0], c), 1))
-                                                                               : ["−3 σ", "mean", "3 σ"]) };
+           rowNames: () => dims.map(zName),
+           columnNames: () => ends.map((c, i) => (prior.standard ? figure(value(dims[0], c), 1) : SIGMAS[i])) };
 }
 
 /** Pictures of single changes to the present z. A click goes there. */
@@ -73,23 +74,25 @@ function createTraversal({ model, place, prior, engine, order }) {
     place.rest();
   });
   choose(choices[0] ?? 0);
-  const words = prior.bits ? "Above with the bit off, below with it on; the rest stays at the present z. Click a picture to go there."
-    : "Each row moves one dimension, the rest stays at the present z. Click a picture to go there.";
+  const words = prior.bits ? "Above with the bit off, below with it on" : "Each row moves one dimension";
+  const save = button("down", "PNG", () => savePng(canvas, fileName(model.name, "traversals")),
+                      { label: "PNG of the traversal grid" });
   return {
     draw: () => choices.length && draw(),
     element: el("div", {}, el("div", { class: "labelled" }, names, canvas), heads,
-                el("div", { class: "line" }, select, button("down", "PNG", () => savePng(canvas, fileName(model.name, "traversals")),
-                                                            { label: "PNG of the traversal grid" })),
-                el("p", { class: "words" }, words)),
+                el("div", { class: "line" }, select, save),
+                el("p", { class: "words" }, `${words}, the rest stays at the present z. Click a picture to go there.`)),
   };
 }
 
 /** The plane of a 2-D model, spaced by prior quantiles (every picture equally probable) or evenly. Press and roam. */
 function createPlane({ model, place, prior, engine, onhold }) {
-  const canvas = el("canvas", { class: "grid plane", role: "img", "aria-label": "manifold grid, z1 to the right and z2 up" });
+  const canvas = el("canvas", { class: "grid plane", role: "img",
+                                "aria-label": "manifold grid, z1 to the right and z2 up" });
   const ring = el("i", { class: "ring", "aria-hidden": "true" });
   let quantiles = true;
-  const coordinate = (share) => (quantiles ? normalQuantile(Math.min(0.9995, Math.max(0.0005, share))) : (2 * share - 1) * EVEN);
+  const inside = (share) => Math.min(0.9995, Math.max(0.0005, share));
+  const coordinate = (share) => (quantiles ? normalQuantile(inside(share)) : (2 * share - 1) * EVEN);
   const share = (e) => (quantiles ? normalCdf(e) : (e / EVEN + 1) / 2);
   const placeAt = (x, y) => prior.fromStandard([coordinate(x), coordinate(1 - y)]);
   const draw = () => {
@@ -97,7 +100,9 @@ function createPlane({ model, place, prior, engine, onhold }) {
     for (let row = 0; row < SIDE; row++) {
       engine.request(`plane ${row}`, () => {
         const zs = new Float32Array(2 * SIDE);
-        for (let column = 0; column < SIDE; column++) zs.set(placeAt((column + 0.5) / SIDE, (row + 0.5) / SIDE), 2 * column);
+        for (let column = 0; column < SIDE; column++) {
+          zs.set(placeAt((column + 0.5) / SIDE, (row + 0.5) / SIDE), 2 * column);
+        }
         return { zs, count: SIDE };
       }, (pixels) => paint(row, pixels));
     }
@@ -136,9 +141,10 @@ function createPlane({ model, place, prior, engine, onhold }) {
   return {
     draw, mark: throttle(mark, 16),
     element: el("div", {}, el("div", { class: "ringed" }, canvas, ring),
-                el("div", { class: "line", role: "radiogroup", "aria-label": "spacing" }, choice(true, "by prior quantiles"),
-                   choice(false, "evenly, −3 to 3"), button("down", "PNG", () => savePng(canvas, fileName(model.name, "manifold")),
-                                                             { label: "PNG of the manifold grid" })),
+                el("div", { class: "line", role: "radiogroup", "aria-label": "spacing" },
+                   choice(true, "by prior quantiles"), choice(false, "evenly, −3 to 3"),
+                   button("down", "PNG", () => savePng(canvas, fileName(model.name, "manifold")),
+                          { label: "PNG of the manifold grid" })),
                 el("p", { class: "words" }, "The whole latent plane: z1 to the right, z2 up. Press and roam.")),
   };
 }
@@ -171,7 +177,7 @@ export function createGrids({ model, place, prior, engine, order, onhold }) {
   }, { rootMargin: "100px" });
   observer.observe(element);
   return {
-    element, refresh: draw,
+    element, refresh: draw, hasPlane: Boolean(plane),
     mark: () => plane?.mark(),
     stop: () => observer.disconnect(),
   };

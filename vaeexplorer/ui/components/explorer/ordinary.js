@@ -43,7 +43,7 @@ function priorPart(prior) {
         ? `${name} = ${figure(distance)}: the very middle. With ${D} dimensions that is itself unusual: `
           + `99.9 % of prior samples lie farther out, typically near ${figure(at(0.5), 1)}.`
         : `${name} = ${figure(distance)}: `
-          + (inside > FAR ? "farther from the middle than more than 99.9 %" : `closer to the middle than ${percent(1 - inside)}`)
+          + (inside > FAR ? "farther out than 99.9 %" : `closer to the middle than ${percent(1 - inside)}`)
           + " of prior samples" + (D > 2 ? ` (typical: ${figure(at(0.5), 1)}).` : ".");
       if (inside <= FAR) return null;
       return `${name} = ${figure(distance)} lies farther out than ${percent(inside)} of prior samples.`;
@@ -72,7 +72,7 @@ function dataPart(density) {
   };
 }
 
-/** Returns: { element, update(), quiet(on), learn(density) }; `learn` adds the data's part when the codes have arrived. */
+/** Returns: { element, update(), quiet(on), learn(density) }; `learn` adds the data's part once the codes are here. */
 export function createOrdinary({ prior, place, hasCodes }) {
   const parts = prior.bits ? [] : [priorPart(prior)];
   const warning = el("p", { class: "warning", role: "status", hidden: true });
@@ -87,12 +87,14 @@ export function createOrdinary({ prior, place, hasCodes }) {
     if (warning.textContent !== text) warning.textContent = text;
   }, 60);
   const about = el("details", { class: "about" }, el("summary", {}, "What the bars mean"),
-    prior.bits ? null : el("p", {}, "Upper bar: distance of ", tint("z", "z"), " from the middle of the prior ",
-                           tint("z", "p(z)"), `, compared with the chi-square law of ${prior.dimensions} degrees of freedom `,
-                           "(exact). Red: farther out than 99.9 % of prior samples."),
-    hasCodes ? el("p", {}, prior.bits ? "The bar: " : "Lower bar: ", "log of the aggregate posterior ", tint("encoder", "q̂(z)"),
-                  ", the mean of ", tint("encoder", "q(z|x)"), " over held-out images, ranked among the codes of other ",
-                  "held-out images. Red: below 99 % of them.") : null);
+    prior.bits ? null
+      : el("p", {}, "Upper bar: distance of ", tint("z", "z"), " from the middle of the prior ", tint("z", "p(z)"),
+           `, compared with the chi-square law of ${prior.dimensions} degrees of freedom (exact). `,
+           "Pale: nearer the middle than 99.9 % of prior samples. Red: farther out than 99.9 % of them."),
+    !hasCodes ? null
+      : el("p", {}, prior.bits ? "The bar: " : "Lower bar: ", "log of the aggregate posterior ",
+           tint("encoder", "q̂(z)"), ", the mean of ", tint("encoder", "q(z|x)"), " over held-out images, ranked ",
+           "among the codes of other held-out images. Red: below 99 % of them."));
   return {
     element: el("section", { class: "ordinary", "aria-label": "How ordinary is this place?" },
                 el("h3", {}, "How ordinary is this place?"), room, note, warning, about),

@@ -38,7 +38,9 @@ export function createServer(root, model) {
   const name = { model: model.name };
   return {
     /** Decoder document as ArrayBuffer; `early` is the request that is already under way, or null. */
-    decoder: async (early) => (await ask(url("decoder", { ...name, v: model.digest }), "Model", {}, early)).arrayBuffer(),
+    async decoder(early) {
+      return (await ask(url("decoder", { ...name, v: model.digest }), "Model", {}, early)).arrayBuffer();
+    },
     /** Codes document as ArrayBuffer, or null where the model has none. */
     async codes() {
       const answer = await ask(url("codes", { ...name, v: model.digest }), "Codes of held-out images");

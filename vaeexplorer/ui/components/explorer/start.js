@@ -63,8 +63,8 @@ function createUpload({ choose, say }) {
       take(event.dataTransfer.files[0]);
     },
   }, el("span", {}, "Drop an image here, or choose a file"), field);
-  return el("div", {}, zone, el("p", { class: "words" }, "Any image file up to 20 MB. It goes to the app that serves this page, ",
-                               "is fitted to what the model takes, and is not kept."));
+  return el("div", {}, zone, el("p", { class: "words" }, "Any image file up to 20 MB. It goes to the app that serves ",
+                               "this page, is fitted to what the model takes, and is not kept."));
 }
 
 /**
@@ -99,12 +99,14 @@ export function createStart({ model, server, place, show }) {
   };
   const gallery = createGallery({ server, model, choose, say });
   const drawing = createDrawing({ shape: model.shape, send: (body, finished) => choose("drawing", body, finished) });
-  const panels = [["A test image", gallery.element], ["Upload", createUpload({ choose, say })], ["Draw", drawing.element]];
-  for (let i = 0; i < panels.length; i++) panels[i][1] = el("div", { class: "panel" }, panels[i][1]);
-  const tabbed = tabs("Start from", panels, () => say(""));
+  const panel = (content) => el("div", { class: "panel" }, content);
+  const tabbed = tabs("Start from", [["A test image", panel(gallery.element)],
+                                     ["Upload", panel(createUpload({ choose, say }))],
+                                     ["Draw", panel(drawing.element)]], () => say(""));
   tabbed.open(model.data_here ? "A test image" : "Draw");
   return {
-    element: el("section", { class: "card", "aria-label": "Start from" }, el("h3", {}, "Start from"), tabbed.element, waiting, message),
+    element: el("section", { class: "card", "aria-label": "Start from" }, el("h3", {}, "Start from"),
+                tabbed.element, waiting, message),
     open: gallery.open,
   };
 }

@@ -89,9 +89,10 @@ function createRow(i, { model, place, prior, engine, largest }) {
   const bar = el("i", { style: `width:${Math.max(0, Math.min(100, (100 * nats) / largest))}%` });
   const name = !largest ? el("div", { class: "name" }, zName(i))
     : el("div", { class: "name", title: `KL of this dimension, mean over held-out images: ${nats.toFixed(3)} nats` },
-         zName(i), el("span", { class: "nats" }, `${figure(nats, nats < 0.1 ? 2 : 1)} nats`), el("div", { class: "kl" }, bar));
+         zName(i), el("span", { class: "nats" }, `${figure(nats, nats < 0.1 ? 2 : 1)} nats`),
+         el("div", { class: "kl" }, bar));
   const track = el("div", { class: bits ? "track switch" : "track" }, canvas, slider,
-                   bits ? el("div", { class: "ends", "aria-hidden": "true" }, el("span", {}, "0"), el("span", {}, "1")) : null);
+                   bits ? el("div", { class: "ends", "aria-hidden": "true" }, el("i", {}, 0), el("i", {}, 1)) : null);
   const element = el("div", { class: `row${model.active[i] ? "" : " dead"}${bits ? " bit" : ""}` },
                      name, track, exact, lock.element, reset);
   let width = 0, count = 0, shown = -1;
@@ -174,8 +175,8 @@ export function createStrips({ model, place, prior, engine }) {
     element: el("div", { class: `strips${prior.bits ? " bits" : ""}` },
                 el("div", { class: "rows" }, list(opened).map((row) => row.element)),
                 more.length ? fold(foldedWords(model, more), list(more), () => strips.resize()) : null,
-                dead.length ? fold(dead.length === 1 ? "1 dead dimension" : `${dead.length} dead dimensions`, list(dead),
-                                   () => strips.resize(), model.dead_reason) : null),
+                dead.length ? fold(dead.length === 1 ? "1 dead dimension" : `${dead.length} dead dimensions`,
+                                   list(dead), () => strips.resize(), model.dead_reason) : null),
     showValues() {
       for (const row of rows.values()) row.showValue();
     },

@@ -1,0 +1,88 @@
+// The buttons below the large picture, and the lines in which the page answers.
+
+import { button, debounce, el } from "./dom.js";
+import { freshSeed } from "./random.js";
+import { copyLink, fileName, saveGif, savePng } from "./share.js";
+
+const FRAMES = 32;              // of the GIF along a dimension, one way
+
+/** A status line that clears itself, a field for links that could not be copied, a line for failures. */
+export function createMessages() {
+  const line = el("p", { class: "message", role: "status" });
+  const link = el("input", {
+    class: "linkfield", readOnly: true, hidden: true, "aria-label": "link to this place", onfocus: () => link.select(),
+  });
+  const clear = debounce(() => link.hidden && (line.textContent = ""), 5000);
+  const error = el("p", { class: "error", role: "alert", hidden: true });
+  return {
+    link, element: el("div", {}, line, link, error),
+    say(text) {
+      line.textContent = text;
+      clear();
+    },
+    fail(problem) {
+      error.textContent = problem.message ?? String(problem);
+      error.hidden = false;
+    },
+  };
+}
+
+/** Surprise me with its seed, Undo, Reset all. */
+export function createMoves({ place, prior }) {
+  const seed = el("input", {
+    type: "number", min: 0, step: 1, class: "seed", "aria-label": "seed of the random sample", placeholder: "seed",
+    title: "Seed of the sample: the same number gives the same place",
+  });
+  const go = () => {
+    const value = Math.floor(seed.valueAsNumber);
+    if (!(value >= 0)) return;
+    place.go(prior.draw(value), true);
+    place.rest();
+  };
+  seed.addEventListener("change", go);
+  const surprise = button("die", "Surprise me", () => {
+    seed.value = freshSeed();
+    go();
+  }, { title: "A random sample of the prior" });
+  const undo = button("undo", "Undo", place.undo, { title: "Back to the place before (Ctrl+Z)" });
+  const reset = button("reset", "Reset all", () => {
+    place.go(prior.middle, true);
+    place.rest();
+  }, { title: prior.bits ? "All bits off" : "To the middle of the prior" });
+  return {
+    elements: [el("span", { class: "joined" }, surprise, seed), undo, reset],
+    update: () => { undo.disabled = !place.canUndo(); },
+  };
+}
+
+/** The places of a GIF along dimension i: there and back. */
+function thereAndBack({ place, prior }, i) {
+  const [low, high] = prior.range(i), count = prior.bits ? 2 : FRAMES;
+  const there = Array.from({ length: count }, (_, k) => {
+    const z = Float64Array.from(place.z);
+    z[i] = low + ((high - low) * k) / (count - 1);
+    return z;
+  });
+  return [...there, ...there.slice(1, -1).reverse()];
+}
+
+/** PNG, GIF and Link, joined. `lastMoved` says along which dimension the GIF goes. */
+export function createExports({ model, place, prior, engine, server, canvas, messages, lastMoved }) {
+  const attempt = (task) => async () => {
+    try {
+      await task();
+    } catch (error) {
+      messages.fail(error);
+    }
+  };
+  const gif = async () => {
+    const i = lastMoved(), name = fileName(model.name, `z${i + 1}`), ms = prior.bits ? 500 : 60;
+    await saveGif({ engine, server, places: thereAndBack({ place, prior }, i), name, ms });
+    messages.say(`Saved: there and back along z${i + 1}.`);
+  };
+  const link = async () => messages.say(await copyLink(server.link(place.z), messages.link));
+  return el("span", { class: "joined" },
+    button("down", "PNG", attempt(() => savePng(canvas, fileName(model.name))), { title: "Save this picture" }),
+    button(null, "GIF", attempt(gif), { title: "Save an animation along the dimension moved last" }),
+    button(null, "Link", attempt(link), { title: "Copy a link to this place" }));
+}
