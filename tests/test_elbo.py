@@ -38,6 +38,7 @@ def test_two_terms_of_the_bound():
     draws = vae.log_likelihood(X, q.sample(noise(200_000)))
     assert abs(z_score(draws, RECONSTRUCTION)) < 5
     assert abs(z_score(draws - terms.kl, ELBO)) < 5
+    assert terms.elbo.item() == pytest.approx(terms.reconstruction.item() - KL, abs=1e-6)
 
 
 @torch.no_grad()

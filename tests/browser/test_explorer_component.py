@@ -21,13 +21,6 @@ from vaeexplorer.ui.components.explorer import FOLDER, explorer
 SLIDERS = "input[type=range][aria-label^=z]"
 
 
-@pytest.fixture
-def page(page: Any) -> Any:
-    """A page that gives up sooner than a whole test may take."""
-    page.set_default_timeout(15_000)
-    return page
-
-
 def visit(page: Any, url: str, model: str, z: list[float] | None = None) -> Any:
     """Open a model and wait until its filmstrips are drawn; a given z keeps it from walking."""
     page.goto(f"{url}/?model={model}" + (f"&z={','.join(map(str, z))}" if z else ""))

@@ -98,7 +98,7 @@ def model_problem(name: str | None) -> str | None:
     try:
         cached.decoder_document(name)
     except (CheckpointError, cached.UnknownModel) as error:
-        return f"The model {plain(name)} cannot be opened: {plain(str(error), 400)}"
+        return f"The model {plain(name)} cannot be opened: {plain(str(error), 400)}. Choose another one."
     return None
 
 

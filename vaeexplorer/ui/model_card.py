@@ -51,7 +51,7 @@ def summary(name: str) -> list[str]:
     about = cached.header(name)
     lines = [
         network_words(about.vae),
-        f"{'' if name == about.name else about.name + ', '}trained on {about.dataset.title}",
+        f"{'' if name.endswith(about.name) else about.name + ', '}trained on {about.dataset.title}",
         bound_words(about.estimates),
         f"{sum(about.active)} of {len(about.active)} dimensions active",
         "decoder in your browser, encoder on the CPU",

@@ -38,7 +38,7 @@ export function createBetween({ model, place, prior, engine, server, order, onho
     for (const name of ["A", "B"]) {
       if (ends[name]) {
         engine.request(`end ${name}`, () => ({ zs: Float32Array.from(ends[name]), count: 1 }),
-                       (row) => paintRow(shown[name].canvas, row, 1, engine.shape));
+                       (row) => paintRow(shown[name].canvas, row, 1, engine.shape), true);
       }
     }
     if (!ends.A || !ends.B) return;
@@ -46,7 +46,7 @@ export function createBetween({ model, place, prior, engine, server, order, onho
       const zs = new Float32Array(PICTURES * place.z.length);
       for (let k = 0; k < PICTURES; k++) zs.set(at(k / (PICTURES - 1)), k * place.z.length);
       return { zs, count: PICTURES };
-    }, (row) => paintRow(strip, row, PICTURES, engine.shape));
+    }, (row) => paintRow(strip, row, PICTURES, engine.shape), true);
   };
   const setEnd = (name, z) => {
     ends[name] = Float64Array.from(z);

@@ -14,15 +14,18 @@ export function createMessages() {
   });
   const clear = debounce(() => link.hidden && (line.textContent = ""), 5000);
   const error = el("p", { class: "error", role: "alert", hidden: true });
+  const forgive = debounce(() => { error.hidden = true; }, 15_000);
   return {
     link, element: el("div", {}, line, link, error),
     say(text) {
       line.textContent = text;
       clear();
     },
-    fail(problem) {
+    /** Show a failure for a while, or for good where nothing works any more. */
+    fail(problem, forGood = false) {
       error.textContent = problem.message ?? String(problem);
       error.hidden = false;
+      if (!forGood) forgive();
     },
   };
 }

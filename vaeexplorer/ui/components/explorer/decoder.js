@@ -36,7 +36,7 @@ function widen(halves) {
 const LANES = 8;
 
 /**
- * A matrix (outputs x inputs) stored for `product`: eight outputs side by side, so that one input value meets eight
+ * A matrix (outputs x inputs) stored for the products below: eight outputs side by side, so that one input value meets eight
  * weights in a row. JavaScript has no vector instructions; eight independent sums keep the processor busy where a
  * single one would wait for its own additions. Row o is weight[start(o)], weight[start(o) + step], ...
  */
@@ -49,40 +49,57 @@ function packMatrix(weight, outputs, inputs, start, step) {
   return packed;
 }
 
-/** y = matrix x, the one inner loop of every layer. x starts at `from`; y has room for a whole number of lanes. */
-function product(packed, inputs, x, from, y) {
-  const end = from + inputs;
-  for (let o = 0, w = 0; w < packed.length; o += LANES) {
-    let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
-    for (let i = from; i < end; i++, w += LANES) {
-      const v = x[i];
-      s0 += v * packed[w];
-      s1 += v * packed[w + 1];
-      s2 += v * packed[w + 2];
-      s3 += v * packed[w + 3];
-      s4 += v * packed[w + 4];
-      s5 += v * packed[w + 5];
-      s6 += v * packed[w + 6];
-      s7 += v * packed[w + 7];
+/**
+ * A function (x, from, y): y = matrix x, the one inner loop of every layer. x starts at `from`; y has room for a whole
+ * number of lanes. Inputs that are 0, about half of them after a relu, are left out once for all outputs.
+ */
+function createProduct(packed, inputs) {
+  const value = new Float64Array(inputs), place = new Int32Array(inputs), block = inputs * LANES;
+  return (x, from, y) => {
+    let count = 0;
+    for (let i = 0; i < inputs; i++) {
+      const v = x[from + i];
+      value[count] = v;
+      place[count] = i * LANES;
+      count += v === 0 ? 0 : 1;
     }
-    y[o] = s0; y[o + 1] = s1; y[o + 2] = s2; y[o + 3] = s3;
-    y[o + 4] = s4; y[o + 5] = s5; y[o + 6] = s6; y[o + 7] = s7;
-  }
+    for (let o = 0, base = 0; base < packed.length; o += LANES, base += block) {
+      sumLanes(packed, base, value, place, count, y, o);
+    }
+  };
 }
 
-/** Room for `count` outputs of `product`. */
+/** y[o .. o + 7] = sum over the given inputs of value times its eight weights. */
+function sumLanes(packed, base, value, place, count, y, o) {
+  let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+  for (let k = 0; k < count; k++) {
+    const v = value[k], w = base + place[k];
+    s0 += v * packed[w];
+    s1 += v * packed[w + 1];
+    s2 += v * packed[w + 2];
+    s3 += v * packed[w + 3];
+    s4 += v * packed[w + 4];
+    s5 += v * packed[w + 5];
+    s6 += v * packed[w + 6];
+    s7 += v * packed[w + 7];
+  }
+  y[o] = s0; y[o + 1] = s1; y[o + 2] = s2; y[o + 3] = s3;
+  y[o + 4] = s4; y[o + 5] = s5; y[o + 6] = s6; y[o + 7] = s7;
+}
+
+/** Room for `count` outputs of a product. */
 const room = (count) => new Float32Array(Math.ceil(count / LANES) * LANES);
 
 /** y = W x + b, W (outputs, inputs) row-major as torch.nn.Linear has it. */
 function dense(spec, read) {
   const { inputs, outputs } = spec;
   const weight = read(spec.weight, inputs * outputs), bias = read(spec.bias, outputs);
-  const packed = packMatrix(weight, outputs, inputs, (o) => o * inputs, 1);
+  const product = createProduct(packMatrix(weight, outputs, inputs, (o) => o * inputs, 1), inputs);
   const whole = room(outputs), y = whole.subarray(0, outputs);
   return {
     inputs, outputs,
     run(x) {
-      product(packed, inputs, x, 0, whole);
+      product(x, 0, whole);
       for (let o = 0; o < outputs; o++) y[o] += bias[o];
       return y;
     },
@@ -115,7 +132,8 @@ function conv(spec, read) {
   const height = Math.floor((spec.height + 2 * padding - kernel) / stride) + 1;
   const width = Math.floor((spec.width + 2 * padding - kernel) / stride) + 1;
   const weight = read(spec.weight, outputs * size), bias = read(spec.bias, outputs);
-  const packed = packMatrix(tapsFirst(weight, outputs, inputs, kernel * kernel), outputs, size, (o) => o * size, 1);
+  const turned = tapsFirst(weight, outputs, inputs, kernel * kernel);
+  const product = createProduct(packMatrix(turned, outputs, size, (o) => o * size, 1), size);
   const pitch = (spec.width + 2 * padding) * inputs, run = kernel * inputs;
   const frame = new Float32Array((spec.height + 2 * padding) * pitch), patch = new Float32Array(size);
   const pixel = room(outputs), y = new Float32Array(outputs * height * width);
@@ -128,7 +146,7 @@ function conv(spec, read) {
         for (let k = 0; k < kernel; k++) {
           for (let i = 0, from = corner + k * pitch; i < run; i++) patch[k * run + i] = frame[from + i];
         }
-        product(packed, size, patch, 0, pixel);
+        product(patch, 0, pixel);
         for (let o = 0; o < outputs; o++) y[o * height * width + at] = pixel[o] + bias[o];
       }
       return y;
@@ -143,7 +161,8 @@ function conv(spec, read) {
 function convTranspose(spec, read) {
   const { inputs, outputs, kernel, stride, padding } = spec, area = kernel * kernel, size = area * outputs;
   const weight = read(spec.weight, inputs * size), bias = read(spec.bias, outputs);
-  const packed = packMatrix(weight, size, inputs, (o) => (o % outputs) * area + Math.floor(o / outputs), size);
+  const start = (o) => (o % outputs) * area + Math.floor(o / outputs);
+  const product = createProduct(packMatrix(weight, size, inputs, start, size), inputs);
   const across = (spec.width - 1) * stride + kernel, pitch = across * outputs, run = kernel * outputs;
   const frame = new Float32Array(((spec.height - 1) * stride + kernel) * pitch);
   const pixels = new Float32Array(inputs * spec.height * spec.width), stamp = room(size);
@@ -161,7 +180,7 @@ function convTranspose(spec, read) {
       frame.fill(0);
       for (let row = 0, from = 0; row < spec.height; row++) {
         for (let col = 0; col < spec.width; col++, from += inputs) {
-          product(packed, inputs, pixels, from, stamp);
+          product(pixels, from, stamp);
           press(row * stride * pitch + col * stride * outputs);
         }
       }

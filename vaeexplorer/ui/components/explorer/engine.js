@@ -1,7 +1,8 @@
 // From z to pixels: at once in the browser where that is quick enough, else by asking the server.
 //
 // The large picture is decoded inside the input event. Rows of small pictures are jobs for the worker: one runs at a
-// time, first come first served; a job waits under a key and is made when its turn comes, so it shows the newest z.
+// time, urgent ones (nothing is shown yet) first, else first come first served. A job waits under a key and is made
+// when its turn comes, so it shows the newest z.
 
 import { UnknownLayerError, createDecoder } from "./decoder.js";
 import { decodeRow, writePicture } from "./pictures.js";
@@ -9,29 +10,34 @@ import { decodeRow, writePicture } from "./pictures.js";
 const TOO_SLOW = 30;        // ms per image beyond which the server decodes
 const TRIALS = 25;          // images over which speed is judged; the first ones run before the engine has compiled them
 
+const STOPPED = new Error("The worker was stopped.");
+
 /** A worker with the decoder document, as a function (zs, count) -> Promise of an RGBA row. */
 function startWorker(documentBuffer) {
   const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   const waiting = new Map();
   let number = 0;
-  const fail = (message) => {
-    for (const { reject } of waiting.values()) reject(new Error(message));
+  const failAll = (error) => {
+    for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
   };
   worker.postMessage({ document: documentBuffer });
   worker.onmessage = ({ data: { id, row, error } }) => {
     const job = waiting.get(id);
     waiting.delete(id);
-    if (error) job ? job.reject(new Error(error)) : fail(error);
+    if (error) job ? job.reject(new Error(error)) : failAll(new Error(error));
     else job?.resolve(row);
   };
-  worker.onerror = () => fail("The filmstrips could not be drawn: this browser refused the worker.");
+  worker.onerror = () => failAll(new Error("The filmstrips could not be drawn: this browser refused the worker."));
   return {
     row: (zs, count) => new Promise((resolve, reject) => {
       waiting.set(++number, { resolve, reject });
       worker.postMessage({ id: number, zs, count });
     }),
-    stop: () => worker.terminate(),
+    stop() {
+      worker.terminate();
+      failAll(STOPPED);
+    },
   };
 }
 
@@ -58,7 +64,7 @@ function remoteDecoder(server, paint, report) {
 
 /**
  * Args: shape [C, H, W]; canvas the large picture; server (server.js); onServer(reason) when the server takes over;
- * onError(Error).  Returns: { load(buffer), show(z), request(key, make, done), ... }.
+ * onError(Error).  Returns: { load(buffer), show(z), request(key, make, done, urgent), ... }.
  */
 export function createEngine({ shape, canvas, server, onServer, onError }) {
   const [, height, width] = shape;
@@ -95,9 +101,10 @@ export function createEngine({ shape, canvas, server, onServer, onError }) {
     let at = -size;
     return decodeRow(() => values.subarray(at += size, at + size), shape, zs, count);
   };
+  const anyUrgent = () => [...jobs.values()].some(({ urgent }) => urgent);
   const runNext = async () => {
     timer = 0;
-    const [key, job] = jobs.entries().next().value;
+    const [key, job] = [...jobs].find(([, { urgent }]) => urgent) ?? jobs.entries().next().value;
     jobs.delete(key);
     const made = job.make();
     if (made) {
@@ -107,10 +114,11 @@ export function createEngine({ shape, canvas, server, onServer, onError }) {
         const row = await rowOf(made.zs, made.count);
         if (!stopped) job.done(row, made);
       } catch (error) {
-        if (!stopped) onError(error);
+        if (error === STOPPED) jobs.set(key, job);      // the server takes it over
+        else if (!stopped) onError(error);
       }
       running = false;
-      if (jobs.size) return pump(rest * (performance.now() - begin));
+      if (jobs.size && !anyUrgent()) return pump(rest * (performance.now() - begin));
     }
     return pump(0);
   };
@@ -150,8 +158,12 @@ export function createEngine({ shape, canvas, server, onServer, onError }) {
       return judge(performance.now() - begin);
     },
     /** Ask for a row: make() -> { zs Float32Array, count, ... } or null when no longer wanted; done(row, made). */
-    request(key, make, done) {
-      jobs.set(key, { make, done });
+    request(key, make, done, urgent = false) {
+      jobs.set(key, { make, done, urgent });
+      if (urgent) {
+        clearTimeout(timer);
+        timer = 0;
+      }
       pump(0);
     },
     waiting: (key) => jobs.has(key),

@@ -62,7 +62,7 @@ class View {
     this.messages = createMessages();
     const { messages, canvas } = this;
     this.engine = createEngine({
-      shape: model.shape, canvas, server, onError: messages.fail,
+      shape: model.shape, canvas, server, onError: (error) => messages.fail(error),
       onServer: (reason) => { this.where.textContent = `Decoded by the server: ${reason}`; },
     });
     const { engine } = this;
@@ -247,8 +247,8 @@ class View {
 
   showFailure(error) {
     this.host.append(this.root);
-    this.messages.fail(error);
-    this.root.classList.add(this.engine.ready ? "limping" : "failed");
+    this.messages.fail(error, !this.engine.ready);
+    this.root.classList.toggle("failed", !this.engine.ready);
   }
 
   /** The colours of the grammar have a light and a dark shade; Streamlit's background says which. */

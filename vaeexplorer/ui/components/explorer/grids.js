@@ -90,7 +90,7 @@ function createPlane({ model, place, prior, engine, onhold }) {
   const canvas = el("canvas", { class: "grid plane", role: "img",
                                 "aria-label": "manifold grid, z1 to the right and z2 up" });
   const ring = el("i", { class: "ring", "aria-hidden": "true" });
-  let quantiles = true;
+  let quantiles = true, drawn = 0;
   const inside = (share) => Math.min(0.9995, Math.max(0.0005, share));
   const coordinate = (share) => (quantiles ? normalQuantile(inside(share)) : (2 * share - 1) * EVEN);
   const share = (e) => (quantiles ? normalCdf(e) : (e / EVEN + 1) / 2);
@@ -104,7 +104,10 @@ function createPlane({ model, place, prior, engine, onhold }) {
           zs.set(placeAt((column + 0.5) / SIDE, (row + 0.5) / SIDE), 2 * column);
         }
         return { zs, count: SIDE };
-      }, (pixels) => paint(row, pixels));
+      }, (pixels) => {
+        paint(row, pixels);
+        drawn++;
+      }, drawn < SIDE);
     }
     mark();
   };

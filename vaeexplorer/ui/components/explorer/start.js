@@ -10,6 +10,7 @@ const LARGEST = 20 * 1024 * 1024;       // bytes of an uploaded image
 function createGallery({ server, model, choose, say }) {
   const grid = el("div", { class: "gallery" }), count = el("span", { class: "words" });
   let start = 0, total = 0, asked = false;
+  count.textContent = "loading…";
   const thumb = (image) => {
     const name = `test image ${image.index}${image.label === null ? "" : `, ${image.label}`}`;
     return el("button", { type: "button", class: "thumb", "aria-label": name, title: name,

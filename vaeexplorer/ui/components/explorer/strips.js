@@ -127,7 +127,7 @@ function createRow(i, { model, place, prior, engine, largest }) {
         canvas.classList.add("drawn");
         shown = made.version;
         row.refresh();
-      });
+      }, shown < 0);
     },
   };
   return row;
