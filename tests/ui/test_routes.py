@@ -172,6 +172,18 @@ def test_a_path_in_a_header_is_never_opened() -> None:
     assert "not on this machine" in answer.error
 
 
+def test_the_users_own_array_is_shown_for_a_run_but_not_for_an_upload(tmp_path: Path) -> None:
+    array = tmp_path / "mine.npy"
+    np.save(array, np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8))
+    path = write_model(checkpoints.runs_folder() / "mine" / "last.safetensors", dataset=str(array))
+    expected = datasets.load(array).test
+    answer = get("/vaex/images", model="run/mine", count=1).json
+    assert answer["total"] == len(expected)
+    assert np.array_equal(picture(answer["images"][0]["png"]), expected[0, 0])
+    uploaded = checkpoints.adopt(path.read_bytes(), "mine.safetensors")
+    assert get("/vaex/images", model=uploaded).status == 404
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -217,6 +229,8 @@ def test_encode_the_same_twice_gives_the_same(model: str) -> None:
 def test_encode_an_upload_says_what_was_done() -> None:
     answer = encode("upload", image_file((40, 20))).json
     assert "scaled" in answer["words"]
+    assert "drawn black or white" in answer["words"], "a Bernoulli likelihood binarises"
+    assert "drawn" not in encode("upload", image_file((40, 20)), "correlated").json["words"]
     assert picture(answer["png"]).shape == (8, 8)
 
 

@@ -38,6 +38,11 @@ def network_words(config: VaeConfig) -> str:
     return f"{widths}, {LIKELIHOOD_WORDS[config.likelihood]}"
 
 
+def binarization_words(config: VaeConfig) -> str:
+    """What a Bernoulli likelihood does to an image before the model sees it; "" for the others."""
+    return BINARIZATION_WORDS[config.binarization] if config.likelihood == "bernoulli" else ""
+
+
 def bound_words(estimates: tuple[Estimate, ...]) -> str | None:
     """The test ELBO with its error, kind and number of images; None if the file holds none."""
     bound = _bound(estimates)
@@ -139,6 +144,12 @@ PRIOR_NUMBERS = {
     "standard_normal": lambda path, dims: {"mean": [0.0] * dims, "std": [1.0] * dims, "cholesky": None},
     "learned_gaussian": _learned_gaussian,
     "fair_bits": lambda path, dims: {"mean": [0.5] * dims, "std": [0.5] * dims, "cholesky": None},
+}
+
+BINARIZATION_WORDS = {
+    "dynamic": "each pixel drawn black or white with its grey value as the probability, as in training",
+    "threshold": "cut to black and white at one half",
+    "none": "",
 }
 
 EXPLORE_LEADS = {

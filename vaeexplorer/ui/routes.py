@@ -16,8 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from vaeexplorer.configs import VaeConfig
 from vaeexplorer.datasets import DataError, prepare_drawing, prepare_image, unit_floats
-from vaeexplorer.ui import cached, http, image_files
+from vaeexplorer.image_set import join_words
+from vaeexplorer.ui import cached, http, image_files, model_card
 from vaeexplorer.ui.components import explorer
 
 MB = 2**20
@@ -105,11 +107,12 @@ async def encode(request: Request) -> Response:
     take, limit = SOURCES[kind]
     about = await run_in_threadpool(cached.header, name)
     body = await http.body(request, limit)
-    return await run_in_threadpool(_encode, name, about.vae.image_shape, body, take)
+    return await run_in_threadpool(_encode, name, about.vae, body, take)
 
 
-def _encode(name: str, shape: Shape, body: bytes, take: Callable[[str, Shape, bytes], Taken]) -> Response:
-    x, words, title = take(name, shape, body)
+def _encode(name: str, config: VaeConfig, body: bytes, take: Callable[[str, Shape, bytes], Taken]) -> Response:
+    x, words, title = take(name, config.image_shape, body)
+    words = join_words(words, model_card.binarization_words(config))
     code = cached.encode(name, x, ENCODE_SEED)
     estimates = {"reconstruction": code.reconstruction, "kl": code.kl, "elbo": code.elbo}
     answer = {"z": code.mean.tolist(), "std": code.std.tolist(), "kl_per_dimension": code.kl_per_dimension.tolist()}
