@@ -120,6 +120,30 @@ def test_streamlit_hears_of_z_on_release_only(page: Any, app_url: str) -> None:
     assert values(page)["z1"] > 0.5
 
 
+def test_a_finger_drags_along_the_strip_and_scrolls_across_it(browser: Any, app_url: str) -> None:
+    context = browser.new_context(viewport={"width": 400, "height": 800}, has_touch=True, is_mobile=True)
+    page = visit(context.new_page(), app_url, "mnist-10d", [0.1] * 10)
+    fingers = context.new_cdp_session(page)
+
+    def swipe(points: list[tuple[float, float]]) -> None:
+        for k, (x, y) in enumerate(points):
+            kind = "touchMove" if k else "touchStart"
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    name = slider_names(page)[0]
+    x, y, _ = middle(page, page.get_by_role("slider", name=name, exact=True))
+    swipe([(x + 6 * k, y) for k in range(20)])
+    dragged = values(page)
+    assert dragged[name] > 1.5
+    x, y, _ = middle(page, page.get_by_role("slider", name=name, exact=True))
+    swipe([(x - 80, y - 10 * k) for k in range(20)])
+    page.wait_for_timeout(300)
+    assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") > 50
+    assert values(page) == dragged
+    context.close()
+
+
 # ---- single steps
 
 

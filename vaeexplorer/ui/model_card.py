@@ -19,8 +19,8 @@ from vaeexplorer.records import Estimate
 from vaeexplorer.ui import cached
 
 DEAD_REASON = (
-    "switched off in training: its KL stays below 0.01 nats, so the encoder writes nothing into it and the decoder has "
-    "learned to ignore it (posterior collapse)"
+    f"switched off in training: its KL stays below {checkpoints.ACTIVE_NATS} nats, so the encoder writes nothing into "
+    "it and the decoder has learned to ignore it (posterior collapse)"
 )
 
 

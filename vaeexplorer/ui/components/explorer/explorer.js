@@ -38,7 +38,7 @@ class View {
     this.sent = new Set([this.seen]);           // what it knows already, so that an echo moves nothing
     this.prior = createPrior(this.model);
     const { start, given } = beginning(this.prior, data.z);
-    this.lastSent = given ? toText(start) : null;
+    this.lastSent = toText(start);
     this.place = createPlace(this.prior, start);
     this.server = createServer(root, this.model);
     this.report = debounce(() => this.tellStreamlit(), REPORT_AFTER);
@@ -125,10 +125,17 @@ class View {
         if (!event.target.closest(".between") && event.key !== "Tab") this.panels?.between.stop();
       });
     }
-    within("pointerdown", (event) => event.target.type === "range" && this.hold(true));
-    for (const name of ["pointerup", "pointercancel"]) {
-      window.addEventListener(name, () => this.hold(false), { signal });
-    }
+    let before = null;
+    within("pointerdown", (event) => {
+      if (event.target.type !== "range") return;
+      before = Float64Array.from(this.place.z);
+      this.hold(true);
+    });
+    window.addEventListener("pointerup", () => this.hold(false), { signal });
+    window.addEventListener("pointercancel", () => {        // the finger meant to scroll: it has moved nothing
+      if (this.held && before) this.place.go(before);
+      this.hold(false);
+    }, { signal });
     document.addEventListener("keydown", (event) => this.onKey(event), { signal });
     this.observer = new ResizeObserver(throttle(() => this.strips.resize(), 150));
     this.observer.observe(this.root);
@@ -158,8 +165,8 @@ class View {
       this.engine.startRows(buffer);
       this.strips.resize();
       this.ordinary.update();
-      if (given) this.place.rest();
-      else if (!prefersStillness()) this.setOut();
+      if (given || prefersStillness()) this.place.rest();
+      else this.setOut();
       await this.addPanels();
       if (this.model.has_codes) await this.learnCodes();
     } catch (error) {

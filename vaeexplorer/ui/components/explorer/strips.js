@@ -3,6 +3,7 @@
 import { button, el, figure, icon, zName } from "./dom.js";
 
 const OPEN_ROWS = 6;
+const LARGEST = 1000;           // exact values beyond it mean nothing to a decoder in single precision
 const KNOB = 6;                 // px, the width of the slider's bar in explorer.css
 
 /** Dimensions by KL, largest first; the dead ones last. */
@@ -28,7 +29,7 @@ function exactField(i, place) {
     type: "number", step: "any", class: "exact", "aria-label": `exact value, dimension ${i + 1}`,
     onchange: () => {
       const value = field.valueAsNumber;
-      if (Number.isFinite(value)) place.set(i, value);
+      if (Number.isFinite(value)) place.set(i, Math.min(LARGEST, Math.max(-LARGEST, value)));
       else field.value = String(Number(place.z[i].toFixed(3)));
       place.rest();
     },
