@@ -41,7 +41,7 @@ function createTraversal({ model, place, prior, engine, order }) {
   const active = order.filter((i) => model.active[i]);
   const choices = [...new Set([6, 10, 20, 50].map((n) => Math.min(n, active.length)))].filter((n) => n > 0);
   const names = el("div", { class: "names" }), heads = el("div", { class: prior.bits ? "scale even" : "scale" });
-  let layout = null;
+  let layout = null, drawn = 0;
   const placeAt = (row, column) => {
     const z = Float64Array.from(place.z), [i, value] = layout.cell(row, column);
     z[i] = value;
@@ -55,7 +55,11 @@ function createTraversal({ model, place, prior, engine, order }) {
         const zs = new Float32Array(columns * place.z.length);
         for (let column = 0; column < columns; column++) zs.set(placeAt(row, column), column * place.z.length);
         return { zs, count: columns };
-      }, (pixels) => row < layout.rows && columns === layout.columns && paint(row, pixels));
+      }, (pixels) => {
+        if (row >= layout.rows || columns !== layout.columns) return;
+        paint(row, pixels);
+        drawn++;
+      }, drawn < rows);
     }
   };
   const choose = (count) => {

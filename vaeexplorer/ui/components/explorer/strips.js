@@ -174,6 +174,7 @@ export function createStrips({ model, place, prior, engine }) {
   const strips = {
     order, opened,
     element: el("div", { class: `strips${prior.bits ? " bits" : ""}` },
+                alive.length ? null : el("p", { class: "reason" }, `Every dimension is dead: ${model.dead_reason}`),
                 el("div", { class: "rows" }, list(opened).map((row) => row.element)),
                 more.length ? fold(foldedWords(model, more), list(more), () => strips.resize()) : null,
                 dead.length ? fold(dead.length === 1 ? "1 dead dimension" : `${dead.length} dead dimensions`,
