@@ -102,12 +102,12 @@ class Writer:
         return (Path(self.target).write_text, ("the pickle ran",))
 
 
-def rewritten(data, change):
-    """The same file with its JSON table changed."""
+def rewritten(data, change, size=0):
+    """The same file with its JSON table changed and padded with blanks to `size` bytes."""
     (length,) = struct.unpack("<Q", data[:8])
     table = json.loads(data[8 : 8 + length])
     change(table)
-    text = json.dumps(table).encode()
+    text = json.dumps(table).encode().ljust(size)
     return struct.pack("<Q", len(text)) + text + data[8 + length :]
 
 
@@ -215,6 +215,14 @@ def test_a_pickle_under_the_right_name_never_runs(tmp_path):
     assert not target.exists()
     pickle.loads(pickle.dumps(Writer(str(target))))  # the trap itself works
     assert target.read_text() == "the pickle ran"
+
+
+@pytest.mark.parametrize("length", [0x10280, 0x10480, 0x10580])
+def test_a_header_whose_length_looks_like_a_pickle_is_read(length, written):
+    path = written[0]
+    path.write_bytes(rewritten(path.read_bytes(), lambda table: None, size=length))
+    assert path.read_bytes()[:2] in (b"\x80\x02", b"\x80\x04", b"\x80\x05")
+    assert not load(path).training
 
 
 def test_missing_file_and_folder():

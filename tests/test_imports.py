@@ -266,6 +266,7 @@ def with_plant(house: Path, path: str, code: str) -> list[str]:
     other = house / "vaeexplorer/ui/extra2.py"
     try:
         other.write_text("from vaeexplorer.ui import extra\n", encoding="utf-8")
+        file.parent.mkdir(exist_ok=True)  # a folder of the design that has no file yet
         file.write_text(f"{before or ''}\n{code}\n", encoding="utf-8")
         return violations(house)
     finally:

@@ -32,6 +32,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 MAX_HEADER_BYTES = 4 * 2**20
 MAX_UPLOAD_BYTES = 200 * 2**20
 WEIGHT_TYPES = ("F32", "F16")
+CODE_SIGNATURES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # pickles, torch.save
 CODE_TYPES = {"codes.mean": ("F32",), "codes.std": ("F32",), "codes.label": ("I16",)}
 
 
@@ -210,7 +211,8 @@ def _parse(data: bytes) -> tuple[Header, dict[str, Any]]:
 
 
 def _table(data: bytes) -> dict[str, Any]:
-    if data[:2] == b"\x80\x02" or data[:2] == b"\x80\x04" or data[:4] == b"PK\x03\x04":
+    # A safetensors header begins with "{" at byte 8; its length may well begin with the same bytes as a pickle does.
+    if data[8:9] != b"{" and data.startswith(CODE_SIGNATURES):
         raise CheckpointError("this is a pickle or a torch.save file, which could run code: only safetensors are read")
     if len(data) < 8:
         raise CheckpointError(
