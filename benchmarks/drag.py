@@ -4,7 +4,7 @@ A real browser opens the real app; the mouse moves 60 times a second with the bu
 most. What is measured, each as the median over rounds:
 
 first image   navigation to the first decoded picture on the canvas; cold: the first visit to a server that just started
-              (one value), warm: every later visit. The browser's cache is empty each time.
+              (one value), warm: every later visit, the browser's cache empty each time; again: the same page reloaded
 images/s      different pictures on the canvas at the browser's animation frames, while the button is held
 input         dispatch of the slider's `input` event to the return of the canvas's putImageData (p50, p95): what the
               page itself needs; the compositor shows the picture with the next frame
@@ -43,6 +43,7 @@ TARGETS_CONV = {"input_p95": 9.0}
 COLUMNS = {
     "first_cold": ("first image, cold (s)", "{:.2f}"),
     "first_warm": ("warm (s)", "{:.2f}"),
+    "first_again": ("again (s)", "{:.2f}"),
     "images_per_second": ("images/s", "{:.1f}"),
     "input_p50": ("input p50 (ms)", "{:.2f}"),
     "input_p95": ("p95 (ms)", "{:.2f}"),
@@ -88,13 +89,18 @@ def visit(browser: Any, url: str) -> Iterator[Visit]:
         page = context.new_page()
         traffic = _count(context.new_cdp_session(page))
         page.goto(url)
-        page.wait_for_function("window.vaexProbe.firstImage !== null", timeout=60_000)
-        first = page.evaluate("window.vaexProbe.firstImage") / 1000
+        first = first_image(page)
         settled(page)
         page.wait_for_timeout(500)  # late requests belong to the visit
         yield Visit(first, traffic, page)
     finally:
         context.close()
+
+
+def first_image(page: Any) -> float:
+    """Seconds from the page's navigation to its first decoded picture; waits for it."""
+    page.wait_for_function("window.vaexProbe?.firstImage", timeout=60_000)
+    return page.evaluate("window.vaexProbe.firstImage") / 1000
 
 
 def _count(session: Any) -> Traffic:
@@ -149,6 +155,8 @@ def measure_round(browser: Any, url: str, seconds: float) -> dict[str, float]:
         if latencies:
             row |= {"input_p50": statistics.median(latencies), "input_p95": percentile(latencies, 95)}
         row |= {"mouse_p50": statistics.median(mouse)} if mouse else {}
+        opened.page.reload()
+        row["first_again"] = first_image(opened.page)
         return row if switches else row | {"images_per_second": drags[0].images_per_second}
 
 
