@@ -95,6 +95,22 @@ def test_arrays_and_folders_train_without_a_change(tmp_path, capsys):
     assert "padded with black from 28x20 to 32x32" in capsys.readouterr().err
 
 
+def test_the_smallest_folder_trains_to_a_complete_checkpoint(tmp_path, capsys):
+    from PIL import Image
+
+    (tmp_path / "ten").mkdir()
+    for number in range(10):  # nine to train on, one held out: its figures have no known error
+        Image.new("L", (8, 8), 25 * number).save(tmp_path / "ten" / f"{number}.png")
+    run = tmp_path / "run"
+    arguments = ["--dataset", str(tmp_path / "ten"), "--hidden", "8", "--latent-dim", "2", "--epochs", "1"]
+    assert main(["train", *arguments, "--run-dir", str(run)]) == 0
+    header = checkpoints.read_header(run / "last.safetensors")
+    assert {e.name: (e.n, e.stderr) for e in header.estimates}["elbo"] == (1, float("inf"))
+    assert header.code_quantiles == ()
+    assert main(["checkpoints", "--json"]) == 0
+    assert "Infinity" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

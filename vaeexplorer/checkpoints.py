@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import struct
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError, field_validator
 
 from vaeexplorer.architectures import Layers, parameter_shapes
 from vaeexplorer.configs import TrainConfig, VaeConfig, one_line
@@ -73,6 +74,14 @@ class Header(BaseModel):
     created: str = ""
     command: str = ""
     digest: str = ""  # of the whole file, filled in when it is read
+
+    @field_validator("estimates", mode="before")
+    @classmethod
+    def _unknown_errors(cls, values: Any) -> Any:
+        """JSON has no infinity: the unknown error of a single value is written as null (Estimate.to_dict)."""
+        if not isinstance(values, list):
+            return values
+        return [{**e, "stderr": math.inf} if isinstance(e, dict) and e.get("stderr", 0) is None else e for e in values]
 
     @property
     def active(self) -> tuple[bool, ...]:

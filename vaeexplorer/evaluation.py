@@ -132,10 +132,11 @@ def aggregate_codes(
     """The aggregate posterior of held-out images in short: what a checkpoint keeps for the "off the map" cue.
 
     Returns q(z|x_i) of up to `count` images (at most half of them) as "mean", "std" (M, D) and "label" (M,), and the
-    0..100 %
-    quantiles of log q(z) under that mixture for z ~ q(z|x_j) of the other images: a code of an image that the mixture
-    does not contain is the fair comparison for any other z.
+    0..100 % quantiles of log q(z) under that mixture for z ~ q(z|x_j) of the other images: a code of an image that the
+    mixture does not contain is the fair comparison for any other z. Both are empty for fewer than 2 images.
     """
+    if len(images) < 2:
+        return {}, ()
     generator = torch.Generator(vae.device).manual_seed(seed)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).numpy()
     half = min(count, len(images) // 2)
