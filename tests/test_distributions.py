@@ -139,3 +139,26 @@ def test_continuous_bernoulli_agrees_with_torch():
         likelihood.log_prob(outputs, x), reference.log_prob(x.expand_as(outputs)).sum((-3, -2, -1)), atol=1e-6
     )
     assert torch.allclose(likelihood.mean(outputs), reference.mean, atol=1e-6)
+
+
+def test_the_written_out_derivative_of_the_bernoulli_likelihood():
+    outputs = 4 * torch.randn(2, 3, 1, 2, 2, generator=generator(), dtype=torch.float64)
+    outputs[0, 0, 0, 0, 0] = 0.0
+    x = torch.rand(3, 1, 2, 2, generator=generator(1), dtype=torch.float64)
+    plain = (x * outputs - torch.nn.functional.softplus(outputs)).sum((-3, -2, -1))
+    likelihood = LIKELIHOODS["bernoulli"](0.1, "sigmoid")
+    assert torch.allclose(likelihood.log_prob(outputs, x), plain, atol=1e-12)
+    assert torch.autograd.gradcheck(likelihood.log_prob, (outputs.requires_grad_(), x.requires_grad_()))
+    several = x.detach().expand(2, -1, -1, -1, -1)[:, :, None]
+    each = torch.func.vmap(likelihood.log_prob)(outputs.detach()[:, :, None], several)
+    assert torch.allclose(each[..., 0], plain.detach())
+
+
+def test_extreme_logits_cost_what_they_should():
+    likelihood = LIKELIHOODS["bernoulli"](0.1, "sigmoid")
+    outputs = torch.tensor([1e4, -1e4, 40.0, -40.0]).reshape(1, 1, 1, 2, 2).requires_grad_()
+    right, wrong = torch.tensor([1.0, 0, 1, 0]).reshape(1, 1, 2, 2), torch.tensor([0.0, 1, 0, 1]).reshape(1, 1, 2, 2)
+    assert likelihood.log_prob(outputs, right).item() == 0.0
+    assert likelihood.log_prob(outputs, wrong).item() == -20_080.0
+    likelihood.log_prob(outputs, wrong).sum().backward()
+    assert outputs.grad.flatten().tolist() == [-1, 1, -1, 1]

@@ -7,7 +7,7 @@ import torch
 
 from tests.exact import X, linear_vae
 from vaeexplorer.configs import VaeConfig
-from vaeexplorer.gradients import GRADIENT_ESTIMATORS, leave_one_out, pathwise
+from vaeexplorer.gradients import GRADIENT_ESTIMATORS, free_of_charge, leave_one_out, pathwise, weighted
 from vaeexplorer.vae import VAE
 
 PIXELS = torch.tensor([1.0, 0.0, 1.0, 1.0], dtype=torch.float64).reshape(1, 1, 2, 2)
@@ -50,7 +50,7 @@ def test_leave_one_out_is_unbiased_for_encoder_and_decoder(beta):
     # Independent copies of the image are replicates; per-replicate gradients by a batch of one each.
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand(1500, 4, 1, 3, generator=generator, dtype=torch.float64)
-    draws = torch.stack([gradients(vae, leave_one_out(vae, PIXELS, part, beta)[0].sum()) for part in noise])
+    draws = torch.stack([gradients(vae, leave_one_out(vae, PIXELS, part, weighted(beta))[0].sum()) for part in noise])
     scores = z_scores(draws, truth)
     # 63 parameters: one of them beyond 5 standard errors has a chance of 4e-5.
     assert scores.max() < 5
@@ -61,7 +61,7 @@ def test_leave_one_out_is_unbiased_for_encoder_and_decoder(beta):
 def test_leave_one_out_terms_are_those_of_the_bound():
     vae = bits_vae()
     noise = torch.rand(6, 1, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    _, terms = leave_one_out(vae, PIXELS, noise, 1.0)
+    _, terms = leave_one_out(vae, PIXELS, noise, weighted(1.0))
     q = vae.posterior(PIXELS)
     assert terms.reconstruction.item() == pytest.approx(vae.log_likelihood(PIXELS, q.sample(noise)).mean().item())
 
@@ -76,7 +76,7 @@ def test_pathwise_gradient_of_the_linear_gaussian_model():
     noise = torch.randn(200_000, 1, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     draws = []
     for part in noise.split(1000):
-        loss, _ = pathwise(vae, X, part, 1.0)
+        loss, _ = pathwise(vae, X, part, weighted(1.0))
         vae.zero_grad()
         loss.sum().backward()
         draws.append(vae.encoder[1].bias.grad.clone())
@@ -88,7 +88,16 @@ def test_pathwise_gradient_of_the_linear_gaussian_model():
 def test_estimators_refuse_what_they_cannot_do():
     vae, noise = bits_vae(), torch.rand(1, 1, 3, dtype=torch.float64)
     with pytest.raises(ValueError, match="use leave_one_out"):
-        pathwise(vae, PIXELS, noise, 1.0)
+        pathwise(vae, PIXELS, noise, weighted(1.0))
     with pytest.raises(ValueError, match="at least 2 samples"):
-        leave_one_out(vae, PIXELS, noise, 1.0)
+        leave_one_out(vae, PIXELS, noise, weighted(1.0))
     assert set(GRADIENT_ESTIMATORS) == {"pathwise", "leave_one_out"}
+
+
+def test_free_bits_charge_the_batch_mean_and_not_each_image():
+    kl = torch.tensor([[0.1, 2.0, 0.0], [0.7, 4.0, 0.2]], dtype=torch.float64, requires_grad=True)
+    charged = free_of_charge(kl, kl.detach().mean(0), 0.5)
+    # Means .4, 3, .1: the first and last are below half a nat, though one image alone has .7.
+    assert charged.mean().item() == pytest.approx(0.5 + 3.0 + 0.5)
+    charged.mean().backward()
+    assert kl.grad.tolist() == [[0.0, 0.5, 0.0], [0.0, 0.5, 0.0]]

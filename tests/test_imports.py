@@ -16,13 +16,14 @@ import pytest
 
 # Level and modules, from the bottom of the house to its roof. Two rows of one level: the first, then the second.
 LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
-    (0, ("records", "numerics", "devices")),
+    (0, ("records", "numerics", "devices", "processes")),
     (1, ("distributions", "image_set")),
     (1, ("pictures", "shapes", "torchvision_sets")),
     (1, ("image_array", "image_folder")),
     (1, ("datasets",)),
     (2, ("architectures",)),
     (2, ("configs",)),
+    (2, ("schedules", "costs")),
     (2, ("linear_gaussian",)),
     (2, ("vae",)),
     (3, ("elbo",)),
@@ -30,8 +31,11 @@ LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (3, ("ais", "gaps")),
     (4, ("training",)),
     (4, ("checkpoints",)),
+    (4, ("run_files",)),
     (4, ("portable", "runs", "demos")),
-    (5, ("evaluation", "figures")),
+    (5, ("evaluation", "figures", "narrator")),
+    (5, ("observation",)),
+    (5, ("worker",)),
     (6, ("ui",)),
     (7, ("commands",)),
     (7, ("pages", "app", "__main__")),
@@ -40,7 +44,8 @@ ROW = {name: row for row, (_, names) in enumerate(LAYERS) for name in names}
 LEVEL = {name: level for level, names in LAYERS for name in names}
 
 STREAMLIT_FROM = 6  # the first level that knows Streamlit
-WITHOUT_TORCH = {"records", "figures", "pages", "app"}  # not even inside a function
+# Not even inside a function.
+WITHOUT_TORCH = {"records", "figures", "narrator", "run_files", "runs", "schedules", "costs", "pages", "app"}
 STARTS_WITHOUT_TORCH = WITHOUT_TORCH | {"ui"}  # the first page must not wait for torch to load
 ONLY = {"figures": {"records", "plotly", "numpy"}}  # beside the standard library
 OUTSIDE = {"tests", "benchmarks"}  # nothing in the product rests on these

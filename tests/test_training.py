@@ -6,7 +6,7 @@ import torch
 
 from vaeexplorer.configs import TrainConfig, VaeConfig
 from vaeexplorer.elbo import elbo_terms
-from vaeexplorer.training import SCHEDULES, beta_at, estimator_for, samples_for, steps_in, train, unit
+from vaeexplorer.training import Training, drawn, estimator_for, parts_of, rehearse, samples_for, steps_in, train, unit
 from vaeexplorer.vae import VAE
 
 CONFIG = VaeConfig(image_shape=(1, 8, 8), hidden=(16,), latent_dim=2)
@@ -52,7 +52,8 @@ def test_every_image_is_seen_once_per_epoch():
 
     torch.manual_seed(0)
     data = torch.linspace(0, 1, 20).reshape(20, 1, 1, 1).expand(20, 1, 8, 8)
-    list(train(Spy(CONFIG), data, TrainConfig(epochs=2, batch_size=6), torch.Generator().manual_seed(0)))
+    spy = Spy(CONFIG.model_copy(update={"binarization": "threshold"}))
+    list(train(spy, data, TrainConfig(epochs=2, batch_size=6), torch.Generator().manual_seed(0)))
     assert sorted(seen[:20]) == sorted(seen[20:]) == pytest.approx(sorted(data[:, 0, 0, 0].tolist()))
     assert seen[:20] != seen[20:]  # a fresh order
 
@@ -81,13 +82,6 @@ def test_bernoulli_latents_learn_too():
 def test_beta_presses_the_code_to_nothing():
     _, records = trained(epochs=60, beta=50.0, learning_rate=1e-2)
     assert records[-1].kl_per_dimension.sum().item() < 0.01
-
-
-def test_beta_moves_evenly_over_the_first_half():
-    config = TrainConfig(beta=2, beta_start=10)
-    assert [beta_at(p, config) for p in (0, 0.25, 0.5, 1)] == [10, 6, 2, 2]
-    assert beta_at(0.1, TrainConfig(beta=3)) == 3
-    assert beta_at(0.25, TrainConfig(beta=1, beta_start=0)) == 0.5
 
 
 def test_linear_vae_finds_the_active_dimensions_that_theory_predicts():
@@ -125,14 +119,157 @@ def test_only_the_networks_compute_in_bfloat16():
     assert torch.allclose(terms.reconstruction, exact.reconstruction, atol=0.5)
 
 
-def test_schedules_start_at_one_and_end_low():
-    assert {name: rate(0.0) for name, rate in SCHEDULES.items()} == dict.fromkeys(SCHEDULES, 1.0)
-    assert SCHEDULES["cosine"](1.0) == pytest.approx(0)
-    stages = [SCHEDULES["stages"](passes / 3280) for passes in (0.5, 1, 3.9, 4, 13, 1093, 3279)]
-    expected = [0, 1, 1, 2, 3, 7, 7]
-    assert stages == pytest.approx([10 ** (-stage / 7) for stage in expected])
-
-
 def test_images_become_floats_in_the_unit_interval():
     assert unit(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [0, 1]
     assert unit(torch.tensor([0.25], dtype=torch.float64)).dtype == torch.float32
+
+
+VARIANTS = {
+    "plain": {},
+    "free bits": {"free_bits": 0.5},
+    "alternating": {"updates": "alternating", "encoder_steps": 2},
+    "aggressive": {"updates": "aggressive", "aggressive_epochs": 1},
+    "own rate": {"encoder_learning_rate": 1e-4, "beta_schedule": "cyclical"},
+    "bfloat16": {"precision": "bfloat16"},
+}
+CONV = VaeConfig(image_shape=(1, 8, 8), architecture="conv28", channels=2, hidden=(8,), latent_dim=2)
+BITS = VaeConfig(image_shape=(1, 8, 8), hidden=(8,), latent_dim=2, posterior="bernoulli")
+
+
+def start(settings, config=CONFIG):
+    torch.manual_seed(settings.seed)
+    return Training(VAE(config), images(50), settings, norm_every=3)
+
+
+def numbers(record):
+    norm = None if record.gradient_norm is None else float(record.gradient_norm)
+    kl = record.kl_per_dimension.tolist()
+    return (record.step, record.epoch, float(record.reconstruction), *kl, norm, record.beta, record.part)
+
+
+@pytest.mark.parametrize(
+    ("config", "fields"),
+    [(CONFIG, fields) for fields in VARIANTS.values()] + [(CONV, {}), (BITS, {"samples": 3})],
+    ids=[*VARIANTS, "convolution", "bits"],
+)
+def test_a_resumed_training_equals_an_uninterrupted_one_to_the_last_bit(config, fields):
+    settings = TrainConfig(epochs=3, batch_size=16, **fields)
+    whole = start(settings, config)
+    expected = [numbers(record) for record in whole]
+    assert len(expected) == 12
+    # Left in the middle of an epoch, at its end, after the first step, and before any.
+    for cut in (0, 1, 4, 6):
+        first = start(settings, config)
+        records = [numbers(next(iter(first))) for _ in range(cut)]
+        state = first.state()
+        weights = {name: value.clone() for name, value in first.vae.state_dict().items()}
+        del first
+        torch.manual_seed(99)
+        vae = VAE(config)
+        vae.load_state_dict({name: value.contiguous() for name, value in weights.items()})
+        second = Training(vae, images(50), settings, norm_every=3)
+        second.load_state({name: value.contiguous() for name, value in state.items()})
+        assert records + [numbers(record) for record in second] == expected
+        for name, value in second.state().items():
+            assert torch.equal(value, whole.state()[name]), name
+        assert all(torch.equal(a, b) for a, b in zip(vae.parameters(), whole.vae.parameters(), strict=True))
+
+
+def test_a_state_that_does_not_fit_is_refused():
+    training = start(TrainConfig(epochs=3, batch_size=16))
+    list(training)
+    state = training.state()
+    with pytest.raises(ValueError, match="at step 12 of a run of 4 steps"):
+        start(TrainConfig(epochs=1, batch_size=16)).load_state(state)
+    with pytest.raises(ValueError, match="another shape"):
+        start(TrainConfig(epochs=3, batch_size=16), CONFIG.model_copy(update={"hidden": (9,)})).load_state(state)
+    with pytest.raises(ValueError, match="lacks generator"):
+        start(TrainConfig()).load_state({name: v for name, v in state.items() if name != "generator"})
+
+
+def moved(training):
+    """Which parts a step changes."""
+    before = {name: [p.detach().clone() for p in part] for name, part in parts_of(training.vae).items()}
+    record = next(iter(training))
+    after = parts_of(training.vae)
+    changed = {n for n in before if any(not torch.equal(a, b) for a, b in zip(before[n], after[n], strict=True))}
+    return record.part, changed
+
+
+def test_alternating_steps_move_one_part_at_a_time():
+    settings = TrainConfig(epochs=3, batch_size=16, updates="alternating", encoder_steps=2, decoder_steps=1)
+    learned = {"likelihood": "gaussian_learned", "prior": "learned_gaussian"}
+    training = start(settings, CONFIG.model_copy(update=learned))
+    for part in ("encoder", "encoder", "decoder", "encoder", "encoder", "decoder"):
+        assert moved(training) == (part, {part})
+    assert all(p.requires_grad for p in training.vae.parameters())
+    assert len(parts_of(training.vae)["decoder"]) == len(list(training.vae.decoder.parameters())) + 4
+
+
+def test_aggressive_training_steps_the_decoder_when_the_encoder_gains_no_more():
+    settings = TrainConfig(epochs=60, batch_size=25, updates="aggressive", aggressive_epochs=40, learning_rate=1e-2)
+    torch.manual_seed(0)
+    parts = [record.part for record in Training(VAE(CONFIG), images(50), settings)]
+    assert set(parts[80:]) == {"both"}
+    runs = "".join(part[0] for part in parts[:80]).split("d")
+    assert len(runs) > 2
+    # Two windows of ten at least, whole windows always; the last one is cut off by the end of the phase.
+    assert all(len(run) >= 20 and len(run) % 10 == 0 for run in runs[:-1])
+
+
+def test_the_encoder_may_learn_at_a_rate_of_its_own():
+    training = start(TrainConfig(epochs=3, batch_size=16, encoder_learning_rate=1e-12, learning_rate=1e-2))
+    encoder, decoder = ([p.detach().clone() for p in part] for part in parts_of(training.vae).values())
+    list(training)
+    shift = [
+        max((a - b).abs().max().item() for a, b in zip(before, after, strict=True))
+        for before, after in zip((encoder, decoder), parts_of(training.vae).values(), strict=True)
+    ]
+    assert shift[0] < 1e-9
+    assert shift[1] > 1e-3
+
+
+def test_free_bits_keep_dimensions_alive_that_beta_would_switch_off():
+    data = torch.zeros(128, 1, 8, 8, dtype=torch.uint8)
+    data[:64, :, :4] = 255
+    for nats, alive in ((0.0, 0), (0.3, 2)):
+        _, records = trained(data=data, epochs=60, beta=60.0, learning_rate=1e-2, free_bits=nats)
+        kl = np.mean([record.kl_per_dimension.numpy() for record in records[-40:]], axis=0)
+        assert (kl > 0.1).sum() == alive
+    assert kl == pytest.approx([0.3, 0.3], abs=0.1)
+
+
+def test_the_gradient_norm_is_that_of_the_mean_loss():
+    settings = TrainConfig(epochs=1, batch_size=50)
+    config = CONFIG.model_copy(update={"binarization": "threshold"})
+    torch.manual_seed(0)
+    vae = VAE(config)
+    training = Training(vae, images(50), settings, norm_every=1)
+    order = training.order.clone()
+    noise_state = torch.Generator().manual_seed(0)
+    noise_state.set_state(training.generator.get_state())
+    noise = torch.randn(1, 50, 2, generator=noise_state)
+    x = vae.binarized(unit(images(50)[order]), noise_state)
+    loss = -elbo_terms(vae, x, noise).elbo.mean()
+    expected = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(vae.parameters()))]).norm()
+    assert float(next(iter(training)).gradient_norm) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_rehearsing_changes_nothing():
+    torch.manual_seed(0)
+    vae = VAE(CONFIG)
+    before = [p.detach().clone() for p in vae.parameters()]
+    rehearse(vae, images(50), TrainConfig())
+    assert all(torch.equal(a, b) for a, b in zip(before, vae.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_drawn_pixels_have_their_grey_value_as_probability(dtype):
+    grey = torch.arange(256)
+    data = (grey.to(torch.uint8) if dtype == torch.uint8 else grey / 255).repeat(20_000, 1)
+    share = drawn(data, torch.Generator().manual_seed(0)).double().mean(0)
+    error = (grey[1:-1] / 255 * (1 - grey[1:-1] / 255) / 20_000).sqrt()  # resolution: 0.0035 at medium grey
+    assert ((share[1:-1] - grey[1:-1] / 255) / error).abs().max() < 5
+    assert (share[0], share[-1]) == (0, 1)
+    odd = drawn(data[:1, :7], torch.Generator().manual_seed(0))
+    assert (odd.shape, odd.dtype) == ((1, 7), torch.float32)

@@ -103,8 +103,26 @@ class TrainConfig(BaseModel):
         "cosine", description="learning rate: constant, cosine to 0, or eight stages of 3^i passes times 10^(-i/7)"
     )
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(1.0, description="weight of the KL term")
+    beta_schedule: Literal["constant", "linear", "cyclical"] = Field(
+        "constant", description="beta over the run: constant, linear from beta_start over the first half, or in cycles"
+    )
     beta_start: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
-        None, description="weight of the KL term at the first step; moves evenly to beta over the first half of the run"
+        None, description="weight of the KL term where a linear or cyclical schedule begins; none means 0"
+    )
+    beta_cycles: Count = Field(4, description="cycles of a cyclical schedule; beta rises over the first half of each")
+    free_bits: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="nats that each latent dimension may use without being charged for them"
+    )
+    updates: Literal["joint", "alternating", "aggressive"] = Field(
+        "joint",
+        description="what a step moves: both networks; the encoder, then the decoder in turn; or first the encoder "
+        "alone until it stops gaining, then both",
+    )
+    encoder_steps: Count = Field(1, description="steps in a row on the encoder alone, when alternating")
+    decoder_steps: Count = Field(1, description="steps in a row on the decoder alone, when alternating")
+    aggressive_epochs: Count = Field(5, description="epochs of aggressive encoder training before joint steps follow")
+    encoder_learning_rate: Positive | None = Field(
+        None, description="the encoder's own learning rate; none means the same as the decoder's"
     )
     estimator: Literal["auto", "pathwise", "leave_one_out"] = Field(
         "auto", description="gradient estimator; auto takes pathwise, and leave_one_out for Bernoulli latents"
@@ -113,7 +131,24 @@ class TrainConfig(BaseModel):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="arithmetic of the network while training; weights and sums stay float32"
     )
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="fixes weights, order of the images and noise")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="fixes weights, order of the images and noise")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _schedule_follows_start(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and fields.get("beta_start") is not None:
+            return {"beta_schedule": "linear", **fields}
+        return fields
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TrainConfig:
+        if self.beta_start is not None and self.beta_schedule == "constant":
+            raise ValueError("beta_start belongs to a linear or cyclical beta_schedule, and this one is constant")
+        if self.updates != "alternating" and (self.encoder_steps, self.decoder_steps) != (1, 1):
+            raise ValueError(
+                f"encoder_steps and decoder_steps belong to updates alternating, and these are {self.updates}"
+            )
+        return self
 
 
 def _known(field: str, name: str, names: tuple[str, ...]) -> None:

@@ -186,6 +186,32 @@ class FairBits(nn.Module):
         return math.log(2) - entropy
 
 
+class BernoulliLogProb(torch.autograd.Function):
+    """sum over pixels of x l - softplus(l), with its derivative x - sigmoid(l) written out.
+
+    softplus(l) = max(l, 0) - log sigmoid(|l|): torch's own softplus is not vectorised on the CPU and took, with its
+    derivative, a tenth of a training step. The rounding of sigmoid near 1 costs at most 3e-8 per pixel in float32.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(outputs: Tensor, x: Tensor) -> Tensor:
+        terms = (x * outputs).sub_(outputs.clamp_min(0)).add_(outputs.abs().sigmoid_().log_())
+        return terms.sum((-3, -2, -1))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        outputs, x = ctx.saved_tensors
+        scale = gradient[..., None, None, None]
+        of_x = (scale * outputs).sum_to_size(x.shape) if ctx.needs_input_grad[1] else None
+        return (x - torch.sigmoid(outputs)) * scale, of_x
+
+
 class BernoulliLikelihood(nn.Module):
     """p(x|z) = prod Bernoulli(x; sigmoid(logits)) on binary x: a probability mass, so log p(x|z) <= 0."""
 
@@ -193,7 +219,7 @@ class BernoulliLikelihood(nn.Module):
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """outputs (S, B, C, H, W) logits, x (B, C, H, W) in {0, 1} -> (S, B):  sum x logits - softplus(logits)."""
-        return (x * outputs - F.softplus(outputs)).sum((-3, -2, -1))
+        return BernoulliLogProb.apply(outputs, x)
 
     def mean(self, outputs: Tensor) -> Tensor:
         return torch.sigmoid(outputs)
