@@ -273,3 +273,20 @@ def test_drawn_pixels_have_their_grey_value_as_probability(dtype):
     assert (share[0], share[-1]) == (0, 1)
     odd = drawn(data[:1, :7], torch.Generator().manual_seed(0))
     assert (odd.shape, odd.dtype) == ((1, 7), torch.float32)
+
+
+def test_aggressive_training_resumes_in_the_middle_of_a_window():
+    settings = TrainConfig(epochs=20, batch_size=16, updates="aggressive", aggressive_epochs=20, learning_rate=1e-2)
+    whole = start(settings)
+    expected = [record.part for record in whole]
+    assert "decoder" in expected
+    first = start(settings)
+    for cut in (15, 12):  # two resumptions, neither at a window's edge
+        for _ in range(cut):
+            next(iter(first))
+        second = start(settings)
+        second.vae.load_state_dict(first.vae.state_dict())
+        second.load_state(first.state())
+        first = second
+    assert [record.part for record in first] == expected[27:]
+    assert all(torch.equal(a, b) for a, b in zip(first.vae.parameters(), whole.vae.parameters(), strict=True))
