@@ -82,5 +82,36 @@ class CodeRecord:
     elbo: Estimate
 
 
+@dataclass(frozen=True)
+class Observation:
+    """What is seen of a model in training at one step, always on the same held-out images with the same noise.
+
+    estimates: elbo, reconstruction and kl over the held-out images; subo, surprisal and gap over samples of q for a few
+        of them (subo = surprisal + gap).   kl_per_dimension: (D,) nats, mean over the held-out images.
+    reconstructions: (M, C, H, W) uint8, E[x|z] at the mean of q, of Originals.images.   decoded: (K, C, H, W) uint8,
+        E[x|z] of the same K codes each time.   codes: (N, D) float16, means of q; their labels are Originals.labels.
+    """
+
+    step: int
+    estimates: tuple[Estimate, ...]
+    kl_per_dimension: np.ndarray
+    reconstructions: np.ndarray
+    decoded: np.ndarray
+    codes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Originals:
+    """What a run's observations are of, fixed for the run.
+
+    images: (M, C, H, W) uint8, the shown ones.   labels: (N,) int16 of the codes; shown_labels: (M,) int16 of the
+    images; both None without classes.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    shown_labels: np.ndarray | None
+
+
 def nats_to_bits(nats: float) -> float:
     return nats / math.log(2)
