@@ -19,21 +19,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.report import machine, table, write  # noqa: E402
 from tests.browser.driver import PROBE, VIEWPORT, AppServer, Drag, drag, launch, settled, slider_names  # noqa: E402
 
 # What we promise. Images as large as 64x64 come from a convolutional decoder, smaller ones from dense layers.
@@ -201,33 +199,6 @@ def missed(model: str, row: dict[str, float]) -> list[str]:
     return lines
 
 
-def table(results: dict[str, dict[str, float]]) -> str:
-    """The rows as a Markdown table."""
-    lines = ["| model | " + " | ".join(title for title, _ in COLUMNS.values()) + " |"]
-    lines.append("|---" * (len(COLUMNS) + 1) + "|")
-    for model, row in results.items():
-        cells = [form.format(row[key]) if key in row else "-" for key, (_, form) in COLUMNS.items()]
-        lines.append(f"| {model} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def machine(chromium: str) -> str:
-    """One line on where the numbers come from."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    cpu = names[0] if names else platform.processor() or platform.machine()
-    return f"{date.today()}: {cpu}, {os.cpu_count()} cores, {platform.system()}, headless Chromium {chromium}"
-
-
-def write(report: str) -> None:
-    """Replace what stands between the marks in README.md."""
-    file = ROOT / "benchmarks" / "README.md"
-    before, rest = file.read_text(encoding="utf-8").split("<!-- drag -->")
-    after = rest.split("<!-- /drag -->")[1]
-    file.write_text(f"{before}<!-- drag -->\n{report}\n<!-- /drag -->{after}", encoding="utf-8")
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     shipped = sorted(path.stem for path in (ROOT / "checkpoints").glob("*.safetensors"))
@@ -254,17 +225,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for model in options.models:
             print(f"{model} ...", file=sys.stderr)
             results[model] = measure(browser, model, options.rounds, options.seconds)
-        where = machine(browser.version)
+        where = machine(f"headless Chromium {browser.version}")
         browser.close()
     problems = [line for model, row in results.items() for line in missed(model, row)]
-    report = f"{where}; medians of {options.rounds} rounds.\n\n{table(results)}\n\n"
+    report = f"{where}; medians of {options.rounds} rounds.\n\n{table('model', COLUMNS, results)}\n\n"
     report += "\n".join(problems) or "All targets are met."
     if options.json:
         print(json.dumps({"machine": where, "rounds": options.rounds, "results": results, "missed": problems}))
     else:
         print(report)
     if options.write:
-        write(report)
+        write("drag", report)
     return 1 if problems else 0
 
 

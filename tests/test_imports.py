@@ -32,11 +32,14 @@ LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (4, ("training",)),
     (4, ("checkpoints",)),
     (4, ("run_files",)),
+    (4, ("run_snapshots", "run_launch")),
     (4, ("portable", "runs", "demos")),
-    (5, ("evaluation", "figures", "narrator")),
-    (5, ("observation",)),
+    (5, ("evaluation", "figures", "narrator", "run_rows", "run_control")),
+    (5, ("observation", "run_state", "run_measure")),
+    (5, ("run_desk",)),
     (5, ("worker",)),
     (6, ("ui",)),
+    (7, ("train_command",)),
     (7, ("commands",)),
     (7, ("pages", "app", "__main__")),
 )
@@ -45,7 +48,8 @@ LEVEL = {name: level for level, names in LAYERS for name in names}
 
 STREAMLIT_FROM = 6  # the first level that knows Streamlit
 # Not even inside a function.
-WITHOUT_TORCH = {"records", "figures", "narrator", "run_files", "runs", "schedules", "costs", "pages", "app"}
+WITHOUT_TORCH = {"records", "figures", "narrator", "run_files", "run_snapshots", "run_launch", "runs", "schedules", "costs"}
+WITHOUT_TORCH |= {"pages", "app"}
 STARTS_WITHOUT_TORCH = WITHOUT_TORCH | {"ui"}  # the first page must not wait for torch to load
 ONLY = {"figures": {"records", "plotly", "numpy"}}  # beside the standard library
 OUTSIDE = {"tests", "benchmarks"}  # nothing in the product rests on these

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from vaeexplorer.architectures import ARCHITECTURES
 from vaeexplorer.checkpoints import expected_shapes
-from vaeexplorer.configs import TrainConfig, VaeConfig, one_line
+from vaeexplorer.configs import TrainConfig, VaeConfig, fit_together, one_line
 from vaeexplorer.distributions import LIKELIHOODS
 from vaeexplorer.vae import VAE
 
@@ -103,6 +103,16 @@ def test_configs_survive_json_and_follow_the_posterior():
     assert config.prior == "fair_bits"
     assert VaeConfig.model_validate_json(config.model_dump_json()) == config
     assert TrainConfig.model_validate_json(TrainConfig(beta=4).model_dump_json()).beta == 4
+
+
+def test_a_model_and_a_training_that_do_not_go_together_say_why():
+    bits, plain = VaeConfig(posterior="bernoulli"), VaeConfig()
+    fit_together(plain, TrainConfig(estimator="pathwise"))
+    fit_together(bits, TrainConfig())
+    with pytest.raises(ValueError, match="use leave_one_out"):
+        fit_together(bits, TrainConfig(estimator="pathwise"))
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        fit_together(plain, TrainConfig(estimator="leave_one_out"))
 
 
 def test_decoder_mirrors_the_encoder():

@@ -151,6 +151,16 @@ class TrainConfig(BaseModel):
         return self
 
 
+def fit_together(vae: VaeConfig, train: TrainConfig) -> None:
+    """Raises ValueError, one line, for a model and a training of which each is fine but not both together."""
+    if train.estimator == "pathwise" and vae.posterior != "gaussian":
+        raise ValueError("the pathwise estimator needs Gaussian latents; use leave_one_out for Bernoulli ones")
+    if train.estimator == "leave_one_out" and train.samples < 2:
+        raise ValueError(
+            f"leave_one_out needs at least 2 samples for each image, got {train.samples}: set samples to 2 or more"
+        )
+
+
 def _known(field: str, name: str, names: tuple[str, ...]) -> None:
     if name not in names:
         raise ValueError(f"{field} must be one of {', '.join(names)}; got {name!r}")

@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
+
+
+LONGEST_WAIT = timedelta(hours=1)  # while the first process is paused, the others wait in a sum
 
 
 @dataclass(frozen=True)
@@ -77,5 +81,5 @@ def join() -> Processes:
             )
         torch.cuda.set_device(local)
         backend = "nccl"
-    distributed.init_process_group(backend)
+    distributed.init_process_group(backend, timeout=LONGEST_WAIT)
     return Processes(distributed.get_rank(), count)
