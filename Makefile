@@ -17,7 +17,7 @@ RUN_STAMP := $(VENV)/installed-run-$(shell cat requirements.txt | cksum | tr ' '
 DEV_STAMP := $(VENV)/installed-dev-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' '-')
 
 FITS := import sys; sys.exit(sys.version_info < (3, 11))
-IMPORTS := import numpy, pandas, PIL, plotly, pydantic, safetensors, sklearn, streamlit, torch, torchvision, tqdm
+IMPORTS := import filelock, numpy, pandas, PIL, plotly, pydantic, safetensors, sklearn, streamlit, torch, torchvision, tqdm
 
 .PHONY: help run test bench clean environment requirements requirements-dev browser
 .DEFAULT_GOAL := help

@@ -32,6 +32,7 @@ def test_an_embedded_set_is_as_its_entry_says(name: str) -> None:
         name, entry.title, entry.licence, entry.shape,
     )  # fmt: skip
     assert images.class_names == entry.classes
+    assert len(images.train) == entry.train_images
     for part, labels in ((images.train, images.train_labels), (images.test, images.test_labels)):
         assert part.shape == (len(labels), *entry.shape)
         assert labels.dtype == np.int64
@@ -49,6 +50,7 @@ def test_every_entry_is_complete(entry: datasets.DatasetEntry) -> None:
     assert min(height, width) >= 8
     assert entry.title
     assert entry.licence
+    assert entry.train_images > 1000
     assert len(set(entry.classes)) == len(entry.classes)
 
 

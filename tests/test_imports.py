@@ -39,8 +39,8 @@ LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (5, ("run_desk",)),
     (5, ("worker",)),
     (6, ("ui",)),
-    (7, ("train_command",)),
     (7, ("commands",)),
+    (7, ("train_command",)),
     (7, ("pages", "app", "__main__")),
 )
 ROW = {name: row for row, (_, names) in enumerate(LAYERS) for name in names}

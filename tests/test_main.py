@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from vaeexplorer import checkpoints
+from tests.run_folders import cut_at
+from vaeexplorer import checkpoints, runs
 from vaeexplorer.__main__ import main
 
 QUICK = ["--dataset", "digits", "--hidden", "16", "--latent-dim", "2", "--epochs", "2"]
@@ -45,6 +46,59 @@ def test_train_writes_a_complete_run(trained, capsys):
     assert json.loads((trained / "status.json").read_text())["state"] == "finished"
     assert json.loads((trained / "config.json").read_text())["train"]["epochs"] == 2
     assert "already holds a run" in refused(capsys, "train", *QUICK, "--run-dir", str(trained))
+
+
+def test_train_as_one_json_document(tmp_path, capsys):
+    assert main(["train", *QUICK, "--json", "--run-dir", str(tmp_path / "run")]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["run"], document["state"], document["step"]) == (str(tmp_path / "run"), "finished", 24)
+    assert {e["name"] for e in document["estimates"]} == {"elbo", "reconstruction", "kl"}
+
+
+def test_a_run_without_a_name_gets_a_folder_of_its_own(capsys):
+    assert main(["train", *QUICK]) == 0
+    assert main(["train", *QUICK]) == 0
+    assert list(runs.listing()) == ["digits-2", "digits-1"]
+    assert capsys.readouterr().out.splitlines()[-1] == str(runs.find("digits-2") / "last.safetensors")
+    assert runs.arguments(runs.find("digits-1")) == QUICK
+
+
+def test_resume_where_nothing_has_begun_starts(tmp_path, capsys):
+    assert main(["train", *QUICK, "--resume", "--run-dir", str(tmp_path / "run")]) == 0
+    assert "nothing has begun in" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert main(["train", *QUICK, "--run-dir", str(tmp_path / "empty"), "--resume"]) == 0
+    assert "nothing has begun in" in capsys.readouterr().err
+    assert runs.config(tmp_path / "run").train == runs.config(tmp_path / "empty").train
+    assert "--resume" not in runs.config(tmp_path / "run").command
+
+
+@pytest.mark.parametrize(
+    ("again", "says"),
+    [
+        (["--epochs", "3"], "--epochs 3 does not agree with this run, which has 2: leave --epochs out"),
+        (["--hidden", "16", "8"], "--hidden 16 8 does not agree with this run, which has 16"),
+        (["--posterior", "bernoulli"], "--posterior bernoulli does not agree with this run, which has gaussian"),
+        (["--beta-start", "2"], "--beta-start 2.0 does not agree with this run, which has None"),
+        (["--dataset", "mnist"], "--dataset mnist does not agree with this run, which has digits"),
+        (["--seed", "x"], "Input should be a valid integer"),
+    ],
+)
+def test_options_given_again_must_agree(again, says, tmp_path, capsys, monkeypatch):
+    cut_at(monkeypatch, 5, tmp_path / "run", *QUICK)
+    assert says in refused(capsys, "train", "--run-dir", str(tmp_path / "run"), "--resume", *again)
+    options = ["--epochs", "2", "--seed", "0", "--hidden", "16", "--beta", "1.0"]
+    assert main(["train", "--run-dir", str(tmp_path / "run"), "--resume", *options]) == 0
+
+
+def test_what_is_no_field_of_a_config_is_kept_for_resuming(tmp_path, capsys, monkeypatch):
+    """--image-size and --data-dir, and paths from the folder where the run began."""
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "faces.npy", rng.integers(0, 256, (60, 28, 20), dtype=np.uint8))
+    arguments = ["--dataset", str(tmp_path / "faces.npy"), "--image-size", "16", "--epochs", "3", "--hidden", "8"]
+    cut_at(monkeypatch, 2, tmp_path / "run", *arguments)
+    assert main(["train", "--resume", "--run-dir", str(tmp_path / "run")]) == 0
+    assert checkpoints.read_header(tmp_path / "run" / "last.safetensors").vae.image_shape == (1, 16, 16)
 
 
 def test_same_seed_same_weights(trained, tmp_path):
@@ -126,6 +180,7 @@ def test_the_smallest_folder_trains_to_a_complete_checkpoint(tmp_path, capsys):
         (["train", "--binarization", "none"], "needs binary images"),
         (["train", "--latnt-dim", "2"], "unrecognized arguments: --latnt-dim"),
         (["train", "--dataset", "mnist"], "--download"),
+        (["train", "--resume"], "--resume needs --run-dir"),
         (["evaluate", "nowhere.safetensors"], "no checkpoint 'nowhere.safetensors'"),
         (["evaluate", "pyproject.toml", "--images", "0"], "expected a number of at least 1"),
         (["evaluate", "pyproject.toml"], "not a checkpoint"),

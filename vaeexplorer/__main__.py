@@ -9,7 +9,7 @@ from typing import NoReturn, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from vaeexplorer import commands
+from vaeexplorer import commands, train_command
 from vaeexplorer.configs import TrainConfig, VaeConfig, one_line
 
 
@@ -32,10 +32,6 @@ def add_fields(parser: argparse.ArgumentParser, config: type[BaseModel], skip: t
             )  # fmt: skip
 
 
-def fields_of(options: argparse.Namespace, config: type[BaseModel]) -> dict:
-    return {name: value for name, value in vars(options).items() if name in config.model_fields}
-
-
 def build_parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m vaeexplorer", description=__doc__)
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -55,9 +51,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("checkpoints", "list the models", commands.list_checkpoints)
     add("doctor", "show versions, device, data and models", commands.doctor)
 
-    train = add("train", "train a model", lambda options: commands.train(
-        options, fields_of(options, VaeConfig), fields_of(options, TrainConfig)))  # fmt: skip
+    train = add("train", "train a model", train_command.train)
     train.add_argument("--run-dir", help="folder of the run [runs/DATASET-NUMBER]")
+    train.add_argument("--resume", action="store_true", help="go on with the run in --run-dir as it was begun")
     add_loading(train)
     add_fields(train, TrainConfig)
     add_fields(train, VaeConfig, skip=("image_shape",))  # the data decide it
@@ -83,17 +79,29 @@ def positive(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, 2 for a mistake in what was asked (one line on stderr), 130 when interrupted."""
+    raw = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        options = build_parser().parse_args(arguments)
+        options = _parsed(raw)
         options.run(options)
     except ValidationError as error:
         return _complain(one_line(error))
     except (ValueError, OSError) as error:
         return _complain(str(error))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(str(error) or "interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _parsed(raw: list[str]) -> argparse.Namespace:
+    """The options, what they were read from, and `reparse`: the same with others before them, which they override."""
+    parser = build_parser()
+    options = parser.parse_args(raw)
+    options.raw = raw
+    options.reparse = lambda before: argparse.Namespace(
+        **vars(parser.parse_args([raw[0], *before, *raw[1:]])) | {"raw": [raw[0], *before, *raw[1:]]}
+    )
+    return options
 
 
 def _complain(text: str) -> int:

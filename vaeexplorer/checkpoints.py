@@ -12,6 +12,7 @@ import os
 import re
 import struct
 import tempfile
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -109,19 +110,33 @@ def save(path: Path, vae: VAE, header: Header, codes: dict[str, np.ndarray] | No
     write_atomically(path, to_bytes({k: np.asarray(v, order="C") for k, v in tensors.items()}, {"vaeexplorer": text}))
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the target, flush to the disk, rename."""
+def write_atomically(path: Path, data: bytes, durable: bool = True) -> None:
+    """Write beside the target, flush to the disk, rename: a reader sees the old file or the new one, never a part.
+
+    durable=False leaves the flushing to the system: for what is written many times a second and can be lost.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        _replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _replace(temporary: str, path: Path) -> None:
+    """Rename over the target; Windows refuses while somebody reads it, which is over in a moment."""
+    for _ in range(20 if os.name == "nt" else 0):
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            time.sleep(0.01)
+    os.replace(temporary, path)
 
 
 def read_header(path: Path) -> Header:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from vaeexplorer import checkpoints, datasets
-from vaeexplorer.architectures import ARCHITECTURES
-from vaeexplorer.configs import TrainConfig, VaeConfig
 from vaeexplorer.records import Estimate
-
-ENTRY = "python -m vaeexplorer"
 
 
 def list_datasets(options: argparse.Namespace) -> None:
@@ -70,77 +65,6 @@ def doctor(options: argparse.Namespace) -> None:
         print(f"{name:16}{value}")
 
 
-def train(options: argparse.Namespace, vae_fields: dict, train_fields: dict) -> None:
-    """Train a model in this process, measure it on the complete test set, write it to the run's folder."""
-    import torch
-
-    from vaeexplorer import devices, runs
-    from vaeexplorer.training import rehearse
-    from vaeexplorer.vae import VAE
-
-    config = TrainConfig(**train_fields)
-    architecture = vae_fields.get("architecture", "mlp")
-    multiple = ARCHITECTURES[architecture].multiple if architecture in ARCHITECTURES else 1
-    data = _load_data(config.dataset, options, multiple)
-    vae_config = VaeConfig(**{**vae_fields, "image_shape": data.image_shape})
-    torch.manual_seed(config.seed)
-    vae = VAE(vae_config).to(devices.choose())
-    run_dir = Path(options.run_dir or checkpoints.runs_folder() / _free_name(data.name))
-    note = checkpoints.DatasetNote(
-        name=config.dataset, title=data.title, licence=data.licence, preprocessing=data.preprocessing, multiple=multiple
-    )
-    header = checkpoints.Header(
-        name=run_dir.name, vae=vae_config, train=config, dataset=note, class_names=data.class_names,
-        factor_names=data.factor_names, command=shlex.join([*ENTRY.split(), *sys.argv[1:]]),
-        **checkpoints.now_and_versions(),
-    )  # fmt: skip
-    images = torch.from_numpy(data.train).to(vae.device)
-    rehearse(vae, images, config)
-    folder = runs.RunFolder(run_dir, header)
-    if data.preprocessing:
-        print(f"{data.title}: {data.preprocessing}", file=sys.stderr)
-    _train_with_bar(vae, images, folder)
-    _measure(vae, data, folder)
-
-
-def _train_with_bar(vae, images, folder) -> None:
-    from vaeexplorer import runs
-
-    with tqdm(unit=" steps", file=sys.stderr, dynamic_ncols=True, leave=True) as bar:
-
-        def show(record, elbo, total):
-            bar.total = total
-            bar.set_postfix_str(f"epoch {record.epoch}, batch ELBO {elbo:.2f} nats", refresh=False)
-            bar.update(record.step - bar.n)
-
-        runs.execute(vae, images, folder, show)
-
-
-def _measure(vae, data, folder) -> None:
-    """The figures of the test set, the KL per dimension and the codes: what makes the last file a complete
-    checkpoint.
-    """
-    from vaeexplorer import evaluation
-
-    vae.eval()
-    seed = folder.header.train.seed
-    found = evaluation.evaluate(vae, data.test, ("elbo",), {}, seed, lambda *_: None)
-    estimates = [e for e in found if not e.name.startswith("kl_")]
-    if data.test_factors is not None:
-        estimates.append(evaluation.disentanglement(vae, data.test, data.test_factors, seed))
-    codes, quantiles = evaluation.aggregate_codes(vae, data.test, data.test_labels, seed)
-    update = {
-        "estimates": tuple(estimates),
-        "kl_per_dimension": tuple(e.value for e in found if e.name.startswith("kl_")),
-        "code_quantiles": quantiles,
-    }
-    path = folder.save(vae, folder.header.model_copy(update=update), codes)
-    folder.status("finished")
-    for estimate in estimates:
-        print(f"{estimate.name:24}{estimate}  ({estimate.kind}, n = {estimate.n:,} {estimate.over})")
-    print(path)
-
-
 def evaluate(options: argparse.Namespace) -> None:
     """Measure a checkpoint on a data set's test images."""
     from vaeexplorer import devices, evaluation
@@ -148,7 +72,7 @@ def evaluate(options: argparse.Namespace) -> None:
     path = _find_checkpoint(options.checkpoint)
     header = checkpoints.read_header(path)
     vae = checkpoints.load(path).to(devices.choose())
-    data = _load_data(options.dataset or header.dataset.name, options, header.dataset.multiple)
+    data = load_data(options.dataset or header.dataset.name, options, header.dataset.multiple)
     images = data.test if options.images is None else data.test[: options.images]
     methods = tuple(name.strip() for name in options.methods.split(",") if name.strip())
     samples = dict.fromkeys(methods, options.samples) if options.samples else {}
@@ -196,7 +120,8 @@ def _find_checkpoint(name: str) -> Path:
     return path
 
 
-def _load_data(name: str, options: argparse.Namespace, multiple: int) -> datasets.ImageSet:
+def load_data(name: str, options: Any, multiple: int) -> datasets.ImageSet:
+    """The data set that options (data_dir, download, image_size) point to, with a progress bar.   Raises DataError."""
     with tqdm(total=1.0, file=sys.stderr, disable=None, leave=False, bar_format="{desc} {l_bar}{bar}|") as bar:
 
         def show(fraction: float, text: str) -> None:
@@ -211,10 +136,3 @@ def _load_data(name: str, options: argparse.Namespace, multiple: int) -> dataset
             image_size=options.image_size,
             multiple=multiple,
         )
-
-
-def _free_name(stem: str) -> str:
-    number = 1
-    while (checkpoints.runs_folder() / f"{stem}-{number}").exists():
-        number += 1
-    return f"{stem}-{number}"

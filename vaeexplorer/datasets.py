@@ -40,6 +40,7 @@ class DatasetEntry:
     shape: (channels, height, width).   classes: their names, in the order of the labels; () without classes.
     source: "embedded" sets need no files; "torchvision" ones are found on disk or downloaded.
     loader: what makes an embedded set, or finds, reads and downloads one of torchvision's.
+    train_images: how many images the training part has, known without loading them; 0 where nobody has counted.
     """
 
     title: str
@@ -48,6 +49,7 @@ class DatasetEntry:
     classes: tuple[str, ...]
     source: Literal["embedded", "torchvision"]
     loader: Callable[[], ImageSet] | TorchvisionSet
+    train_images: int = 0
 
 
 def load(
@@ -162,23 +164,30 @@ CHARACTERS = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")
 OBJECTS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 DATASETS: dict[str, DatasetEntry] = {
-    "digits": DatasetEntry("Digits 8x8", "CC BY 4.0", (1, 8, 8), NUMERALS, "embedded", _load_digits),
-    "shapes": DatasetEntry("Drawn shapes", shapes.LICENCE, (1, 64, 64), shapes.NAMES, "embedded", shapes.load_shapes),
-    "mnist": DatasetEntry("MNIST", "CC BY-SA 3.0", (1, 28, 28), NUMERALS, "torchvision", torchvision_sets.MNIST),
+    "digits": DatasetEntry("Digits 8x8", "CC BY 4.0", (1, 8, 8), NUMERALS, "embedded", _load_digits, 1_437),
+    "shapes": DatasetEntry(
+        "Drawn shapes", shapes.LICENCE, (1, 64, 64), shapes.NAMES, "embedded", shapes.load_shapes, 43_740
+    ),
+    "mnist": DatasetEntry(
+        "MNIST", "CC BY-SA 3.0", (1, 28, 28), NUMERALS, "torchvision", torchvision_sets.MNIST, 60_000
+    ),
     "fashion-mnist": DatasetEntry(
-        "Fashion-MNIST", "MIT", (1, 28, 28), GARMENTS, "torchvision", torchvision_sets.FASHION_MNIST
+        "Fashion-MNIST", "MIT", (1, 28, 28), GARMENTS, "torchvision", torchvision_sets.FASHION_MNIST, 60_000
     ),
     "kmnist": DatasetEntry(
-        "Kuzushiji-MNIST", "CC BY-SA 4.0", (1, 28, 28), KANA, "torchvision", torchvision_sets.KMNIST
+        "Kuzushiji-MNIST", "CC BY-SA 4.0", (1, 28, 28), KANA, "torchvision", torchvision_sets.KMNIST, 60_000
     ),
     "emnist": DatasetEntry(
-        "EMNIST (balanced)", "NIST, none stated", (1, 28, 28), CHARACTERS, "torchvision", torchvision_sets.EMNIST
+        "EMNIST (balanced)", "NIST, none stated", (1, 28, 28), CHARACTERS, "torchvision", torchvision_sets.EMNIST,
+        112_800,
     ),
-    "cifar10": DatasetEntry("CIFAR-10", "none stated", (3, 32, 32), OBJECTS, "torchvision", torchvision_sets.CIFAR10),
+    "cifar10": DatasetEntry(
+        "CIFAR-10", "none stated", (3, 32, 32), OBJECTS, "torchvision", torchvision_sets.CIFAR10, 50_000
+    ),
     "svhn": DatasetEntry(
-        "SVHN", "non-commercial use only", (3, 32, 32), NUMERALS, "torchvision", torchvision_sets.SVHN
+        "SVHN", "non-commercial use only", (3, 32, 32), NUMERALS, "torchvision", torchvision_sets.SVHN, 73_257
     ),
     "celeba": DatasetEntry(
-        "CelebA", "non-commercial research only", (3, 64, 64), (), "torchvision", torchvision_sets.CELEBA
+        "CelebA", "non-commercial research only", (3, 64, 64), (), "torchvision", torchvision_sets.CELEBA, 162_770
     ),
-}
+}  # fmt: skip

@@ -1,93 +1,251 @@
-"""A run's folder: config.json, metrics.jsonl (append only), status.json (by rename), last.safetensors."""
+"""Runs as people handle them: list, start, order about, resume, rename, delete. A run is its folder and nothing else.
+
+Nothing here imports torch. Whether a worker is alive is asked of a lock that it holds all its life: the system frees it
+however the worker ends. Names and titles are data: a folder is found by looking through the listing, never by joining.
+"""
 
 from __future__ import annotations
 
 import json
-import math
-import time
-from collections.abc import Callable
+import os
+import re
+import shutil
+import threading
+import unicodedata
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
+from pydantic import ValidationError
 
-from vaeexplorer.checkpoints import Header, save, write_atomically
-from vaeexplorer.training import StepRecord, steps_in, train
-from vaeexplorer.vae import VAE
+from vaeexplorer import configs
+from vaeexplorer.checkpoints import FORMAT, Header, runs_folder, write_atomically
+from vaeexplorer.run_files import (
+    ENDED,
+    STATES,
+    WISHES,
+    Order,
+    RunError,
+    Status,
+    is_pace,
+    metrics,
+    one_line,
+    read_json,
+    read_order,
+    read_status,
+    version_of,
+    write_order,
+    write_status,
+)
+from vaeexplorer.run_launch import held, is_held, last_words, launch, may_still_start
+from vaeexplorer.run_snapshots import originals, snapshot, snapshot_file, snapshots
 
-SAVE_SECONDS = 30.0
-METRIC_SECONDS = 0.5  # reading a metric waits for the device, so it happens a few times a second at most
+__all__ = [
+    "STATES", "UNCHANGED", "WISHES", "RunError", "Status", "arguments", "config", "create", "delete", "find", "held",
+    "listing", "metrics", "new_folder", "now_version", "order", "originals", "rename", "snapshot", "snapshots", "start",
+    "status", "title", "with_option", "write_command",
+]  # fmt: skip
 
-
-class RunError(ValueError):
-    """A run that cannot start or go on; the text is one line for people."""
-
-
-class RunFolder:
-    """Where one run writes. Creating it refuses a folder that already holds a run: nothing is overwritten."""
-
-    def __init__(self, path: Path, header: Header) -> None:
-        if (path / "config.json").exists():
-            raise RunError(f"{path} already holds a run: choose another --run-dir, or delete it first")
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"cannot create the run folder {path}: {error.strerror}") from None
-        self.path, self.header = path, header
-        config = {"vae": header.vae.model_dump(mode="json"), "train": header.train.model_dump(mode="json")}
-        write_atomically(path / "config.json", json.dumps(config, indent=1).encode())
-
-    def append(self, record: StepRecord) -> float:
-        """One line of metrics.jsonl; returns the batch's ELBO in nats.   Raises RunError if it is no longer finite."""
-        kl = [round(value, 5) for value in record.kl_per_dimension.tolist()]
-        row = {"step": record.step, "epoch": record.epoch, "reconstruction": float(record.reconstruction), "kl": kl}
-        elbo = row["reconstruction"] - sum(kl)
-        if not math.isfinite(elbo):
-            raise RunError(f"the run diverged at step {record.step}: its ELBO is {elbo}; try a smaller --learning-rate")
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        return elbo
-
-    def status(self, state: str, **more: Any) -> None:
-        text = json.dumps({"state": state, "time": time.time(), **more})
-        write_atomically(self.path / "status.json", text.encode())
-
-    def save(self, vae: VAE, header: Header | None = None, codes: dict | None = None) -> Path:
-        target = self.path / "last.safetensors"
-        save(target, vae, header or self.header, codes)
-        return target
+LONGEST_TITLE = 100
+UNCHANGED: Any = object()  # a pace that stays as it is
+_starting = threading.Lock()  # two people pressing play in one app start one worker
 
 
-def execute(
-    vae: VAE, images: torch.Tensor, folder: RunFolder, progress: Callable[[StepRecord, float, int], None]
-) -> StepRecord:
-    """Train to the end, writing metrics and checkpoints on the way (each epoch, and at most SAVE_SECONDS apart).
+def listing() -> dict[str, Path]:
+    """Folder name -> folder of every run, the newest first."""
+    marks = ("command.json", "config.json")
+    found = {
+        path: max((path / mark).stat().st_mtime_ns for mark in marks if (path / mark).exists())
+        for path in runs_folder().glob("*")
+        if not path.name.startswith(".") and not path.is_symlink() and any((path / mark).is_file() for mark in marks)
+    }
+    return {path.name: path for path in sorted(found, key=lambda path: (-found[path], path.name))}
 
-    progress(record, elbo of its batch, total steps) comes a few times a second. An interruption saves what there is,
-    marks the run as stopped and goes on to the caller.   Raises RunError if the run diverges.
-    """
-    config = folder.header.train
-    total = steps_in(config, len(images))
-    generator = torch.Generator(images.device).manual_seed(config.seed)
-    shown = saved = time.monotonic()
-    epoch = 1
-    folder.status("running", step=0, steps=total)
+
+def find(name: str) -> Path:
+    """The folder of a run in the listing.   Raises RunError for any other name."""
+    path = listing().get(name)
+    if path is None:
+        raise RunError(f"there is no run named {one_line(name, 60)!r}")
+    return path
+
+
+def status(path: Path) -> Status:
+    """How the run stands. One that is not done and has no worker is "interrupted", unless it was paused."""
+    for _ in range(3):  # until the worker neither began nor ended between looking at the lock and at the file
+        before, alive, said = read_status(path), is_held(path), read_status(path)
+        if before == said:
+            break
+    if alive or said.state in (*ENDED, "paused"):
+        return replace(said, live=alive)
+    if may_still_start(path, said):
+        return replace(said, live=True)
+    return replace(said, state="interrupted", error=said.error or last_words(path, said), seconds_left=None)
+
+
+def config(path: Path) -> Header:
+    """What is trained and how.   Raises RunError, one line, if it is missing, damaged or of a newer version."""
+    found = read_json(path / "config.json")
+    if not found:
+        missing = "has no config.json yet" if not (path / "config.json").exists() else "has a damaged config.json"
+        raise RunError(f"the run {path.name} {missing}")
+    if isinstance(found.get("format"), int) and found["format"] > FORMAT:
+        raise RunError(
+            f"the run {path.name} was written by a newer version (format {found['format']}, this one reads {FORMAT}): "
+            "update VAE Explorer"
+        )
     try:
-        for record in train(vae, images, config, generator):
-            now = time.monotonic()
-            if now - shown > METRIC_SECONDS or record.step in (1, total):
-                progress(record, folder.append(record), total)
-                shown = now
-            if record.epoch != epoch or now - saved > SAVE_SECONDS:
-                folder.save(vae)
-                folder.status("running", step=record.step, steps=total)
-                epoch, saved = record.epoch, now
-    except BaseException as error:
-        stopped = isinstance(error, KeyboardInterrupt)
-        folder.status("stopped" if stopped else "failed", error=str(error))
-        if stopped:
-            folder.save(vae)
-        raise
-    folder.save(vae)
-    folder.status("trained", step=total, steps=total)
-    return record
+        return Header.model_validate(found)
+    except ValidationError as error:
+        problem = one_line(configs.one_line(error), 300)
+        raise RunError(f"config.json of the run {path.name} does not fit: {problem}") from None
+
+
+def title(path: Path) -> str:
+    """What people call the run; its folder's name if they have not named it."""
+    found = read_json(path / "about.json").get("title")
+    return found if isinstance(found, str) and found else path.name
+
+
+def rename(path: Path, title: str) -> None:
+    """Give a run another title: 1 to 100 characters that can be shown. It is data: the folder keeps its name."""
+    write_atomically(path / "about.json", json.dumps({"title": checked_title(title)}).encode())
+
+
+def checked_title(title: str) -> str:
+    """The title without blanks around it.   Raises RunError if it is empty, too long or cannot be shown in a line."""
+    title = title.strip()
+    kinds = {unicodedata.category(character) for character in title}
+    if kinds & {"Cc", "Cs", "Zl", "Zp"}:
+        raise RunError("a title is one line of text: it has control characters in it")
+    if not kinds - {"Cf", "Zs"}:
+        raise RunError("a run needs a title of at least one character")
+    if len(title) > LONGEST_TITLE:
+        raise RunError(f"a title has at most {LONGEST_TITLE} characters, this has {len(title)}")
+    return title
+
+
+def create(title: str, arguments: Sequence[str]) -> Path:
+    """A new folder for a run with these arguments of `train`, which nobody trains yet; the title may be ""."""
+    title = checked_title(title) if title.strip() else ""
+    path = new_folder(option_of(arguments, "--dataset") or "digits")
+    write_command(path, arguments)
+    if title:
+        rename(path, title)
+    write_status(path, Status())
+    return path
+
+
+def new_folder(dataset: str) -> Path:
+    """A folder runs/DATASET-NUMBER that nobody else has. Of a path, its last part; what is no letter becomes a dash."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(dataset).stem).strip("-").lower()[:40] or "run"
+    folder, number = runs_folder(), 1
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                (folder / f"{stem}-{number}").mkdir()
+                return folder / f"{stem}-{number}"
+            except FileExistsError:
+                number += 1
+    except OSError as error:
+        raise RunError(f"cannot create a run in {folder}: {error.strerror}") from None
+
+
+def write_command(path: Path, arguments: Sequence[str]) -> None:
+    """Keep the arguments of `train`, without those that say where, and the folder that paths in them start from."""
+    for option in ("--run-dir", "--resume", "--json"):
+        arguments = with_option(arguments, option, None)
+    command = {"arguments": arguments, "folder": os.getcwd()}
+    write_atomically(path / "command.json", json.dumps(command, indent=1).encode())
+
+
+def arguments(path: Path) -> list[str]:
+    """The arguments of `train` that the run was begun with; none if they are not known."""
+    found = read_json(path / "command.json").get("arguments")
+    return found if isinstance(found, list) and all(isinstance(part, str) for part in found) else []
+
+
+def with_option(arguments: Sequence[str], option: str, value: str | Sequence[str] | None) -> list[str]:
+    """The arguments with this option set to a value or several, in its place or at the end; None takes it away."""
+    new = [] if value is None else [option, *([value] if isinstance(value, str) else value)]
+    kept: list[str] = []
+    inside = False
+    for part in arguments:
+        if part.startswith("--"):
+            inside = part == option or part.startswith(f"{option}=")
+            if inside:
+                kept, new = [*kept, *new], []
+        if not inside:
+            kept.append(part)
+    return [*kept, *new]
+
+
+def option_of(arguments: Sequence[str], option: str) -> str | None:
+    """The value of an option among arguments, None without it."""
+    for number, part in enumerate(arguments):
+        if part.startswith(f"{option}="):
+            return part.partition("=")[2]
+        if part == option and number + 1 < len(arguments):
+            return arguments[number + 1]
+    return None
+
+
+def start(path: Path) -> None:
+    """Start a worker that begins the run or goes on with it, in a session of its own: it outlives whoever started it.
+
+    Raises RunError if one is alive, or cannot be started.
+    """
+    with _starting:
+        before = status(path)
+        if before.live:
+            raise RunError(f"the run {path.name} is being trained already")
+        write_status(path, replace(before, state="starting", error="", taken=False))
+        folder = read_json(path / "command.json").get("folder")
+        try:
+            launch(path, arguments(path), folder if isinstance(folder, str) else None)
+        except OSError as error:
+            write_status(path, replace(before, state="failed", error=f"cannot start a worker: {error}"))
+            raise RunError(f"cannot start a worker for the run {path.name}: {error}") from None
+
+
+def order(path: Path, wish: str | None, pace: Any = UNCHANGED) -> None:
+    """Tell a run to run, pause, do one batch or one epoch, or stop; a worker is started where that needs one.
+
+    wish None changes the pace alone: steps a second in slow motion, or None for full speed.
+    Raises RunError if the run cannot do that.
+    """
+    if wish not in (*WISHES, None) or not (pace is UNCHANGED or is_pace(pace)):
+        raise RunError(f"an order is one of {', '.join(WISHES)} and a pace of up to 1,000 steps a second, or none")
+    now, before = status(path), read_order(path)
+    if now.state == "finished":
+        raise RunError(f"the run {path.name} is finished")
+    if wish == "pause" and not now.live and now.state != "paused":
+        raise RunError(f"nobody is training the run {path.name}: there is nothing to pause")
+    fresh = Order(wish) if wish else before
+    write_order(path, replace(fresh, pace=before.pace if pace is UNCHANGED else pace))
+    if wish not in ("pause", None) and not now.live:
+        start(path)
+
+
+def now_version(path: Path) -> str:
+    """Changes whenever the latest observation does; "" if there is none."""
+    version = version_of(snapshot_file(path, None))
+    return "-".join(map(str, version)) if any(version) else ""
+
+
+def delete(path: Path) -> None:
+    """Remove a run of the listing for good.   Raises RunError for another folder, and while a worker is alive."""
+    if path.absolute() not in {known.absolute() for known in listing().values()}:
+        raise RunError(f"{one_line(path.name, 60)!r} is no run of this machine")
+    with _starting:
+        if status(path).live:
+            raise RunError(f"the run {path.name} is being trained: stop it first")
+        away = path.with_name(f".deleted-{uuid.uuid4().hex}")
+        try:
+            path.rename(away)  # first out of sight, so that a listing never sees half a run
+            shutil.rmtree(away)
+        except OSError as error:
+            raise RunError(f"cannot delete the run {path.name} completely: {error.strerror}") from None

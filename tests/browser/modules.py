@@ -1,4 +1,4 @@
-"""Serve the live component's own modules to a blank page, so that tests can call their functions with numbers."""
+"""Serve the live components' own modules to a blank page, so that tests can call their functions with numbers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from vaeexplorer.ui.components import explorer
+from vaeexplorer.ui.components import live_files
 
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """GET /FILE of the component's folder; anything else is an empty page."""
+    """GET /FILE of the live components; anything else is an empty page."""
 
     def do_GET(self) -> None:
         name = self.path.split("?")[0].strip("/")
-        known = name in explorer.FILES
-        body = (explorer.FOLDER / name).read_bytes() if known else b"<!doctype html><title>blank</title>"
+        known = name in live_files.FILES
+        body = live_files.FILES[name].read_bytes() if known else b"<!doctype html><title>blank</title>"
         self.send_response(200)
         self.send_header("Content-Type", TYPES[name[name.rindex(".") :]] if known else "text/html")
         self.send_header("Content-Length", str(len(body)))

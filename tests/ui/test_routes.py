@@ -18,7 +18,7 @@ from tests.ui.client import ask, get, post
 from tests.ui.models import write_model
 from vaeexplorer import checkpoints, datasets, portable
 from vaeexplorer.ui import cached
-from vaeexplorer.ui.components import explorer
+from vaeexplorer.ui.components import live_files
 
 pytestmark = pytest.mark.usefixtures("models")
 MB = 2**20
@@ -45,11 +45,11 @@ def image_file(size: tuple[int, int] = (20, 10), mode: str = "RGB", form: str = 
 
 
 def test_live_serves_the_modules_for_good() -> None:
-    assert "explorer.js" in explorer.FILES
-    for name in explorer.FILES:
-        answer = get(f"/vaex/live/{explorer.VERSION}/{name}")
+    assert {"explorer.js", "dom.js", "trainer.js"} <= set(live_files.FILES)
+    for name, path in live_files.FILES.items():
+        answer = get(f"/vaex/live/{live_files.VERSION}/{name}")
         assert answer.status == 200
-        assert answer.content == (explorer.FOLDER / name).read_bytes()
+        assert answer.content == path.read_bytes()
         assert "immutable" in answer.headers["cache-control"]
         assert answer.headers["content-type"].split(";")[0] == (
             "text/css" if name.endswith("css") else "text/javascript"
@@ -64,7 +64,7 @@ def test_live_keeps_nothing_under_another_version() -> None:
     "path", ["__init__.py", "..", "../__init__.py", "%2e%2e%2f__init__.py", "..\\__init__.py", "none.js", ""]
 )
 def test_live_gives_nothing_else(path: str) -> None:
-    assert get(f"/vaex/live/{explorer.VERSION}/{path}").error
+    assert get(f"/vaex/live/{live_files.VERSION}/{path}").error
 
 
 # Weights and codes

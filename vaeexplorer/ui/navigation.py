@@ -13,11 +13,12 @@ FOLDER = Path(__file__).resolve().parents[2] / "pages"
 
 @dataclass(frozen=True)
 class Entry:
-    """title and icon in the menu; purpose: its tooltip, a sentence."""
+    """title and icon in the menu; purpose: its tooltip, a sentence; needs_model: it shows a model, chosen beside it."""
 
     title: str
     icon: str
     purpose: str
+    needs_model: bool = True
 
 
 def pages() -> list[st.Page]:
@@ -35,6 +36,17 @@ def pages() -> list[st.Page]:
     ]
 
 
+def needs_model(page: st.Page) -> bool:
+    """Whether the page shows the model that is chosen in the sidebar; if not, it has its own there."""
+    return next((entry.needs_model for entry in PAGES.values() if entry.title == page.title), True)
+
+
+def page_of(file: str) -> st.Page:
+    """The page with this file, to link to; the first one by its own name."""
+    first = next(iter(PAGES))
+    return _page(file, visibility="hidden") if file == first else _page(file)
+
+
 def _page(file: str, **options) -> st.Page:
     entry = PAGES[file]
     return st.Page(FOLDER / file, title=entry.title, icon=entry.icon, help=entry.purpose, **options)
@@ -43,5 +55,8 @@ def _page(file: str, **options) -> st.Page:
 PAGES: dict[str, Entry] = {
     "explore.py": Entry(
         "Explore", ":material/tune:", "Drag latent dimensions of a trained model and watch the picture."
+    ),
+    "train.py": Entry(
+        "Train", ":material/model_training:", "Train a model and watch it learn, look back, compare.", needs_model=False
     ),
 }

@@ -1,4 +1,4 @@
-"""Addresses beside the app for the live components: weights, images, encoding, and files to keep.
+"""Addresses beside the app for the live components: weights, images, encoding, files to keep, and runs (run_routes).
 
 Every failure is {"error": "one line"} with its status. Work that takes time runs in a thread, so that pages stay quick.
 """
@@ -19,8 +19,8 @@ from starlette.routing import Mount, Route
 from vaeexplorer.configs import VaeConfig
 from vaeexplorer.datasets import DataError, prepare_drawing, prepare_image, unit_floats
 from vaeexplorer.image_set import join_words
-from vaeexplorer.ui import cached, http, image_files, model_card
-from vaeexplorer.ui.components import explorer
+from vaeexplorer.ui import cached, http, image_files, model_card, run_routes
+from vaeexplorer.ui.components import live_files
 
 MB = 2**20
 IMAGE_BYTES = 20 * MB
@@ -41,10 +41,10 @@ Taken = tuple[np.ndarray, str, str]  # x (C, H, W), what was done to it in words
 async def live(request: Request) -> Response:
     """A component's own modules and styles; the version in the address lets a browser keep them for good."""
     version, file = request.path_params["version"], request.path_params["file"]
-    if file not in explorer.FILES:
+    if file not in live_files.FILES:
         raise HTTPException(404, f"there is no file {file[:80]!r}")
-    headers = {"Cache-Control": http.FOREVER if version == explorer.VERSION else "no-cache"}
-    path = explorer.FOLDER / file
+    headers = {"Cache-Control": http.FOREVER if version == live_files.VERSION else "no-cache"}
+    path = live_files.FILES[file]
     return Response(path.read_bytes(), media_type=MEDIA[path.suffix], headers=http.HEADERS | headers)
 
 
@@ -193,6 +193,7 @@ ROUTES = [
                 Route("/decode", decode, methods=["POST"]),
                 Route("/encode", encode, methods=["POST"]),
                 Route("/gif", gif, methods=["POST"]),
+                *run_routes.ROUTES,
             ],
             middleware=[Middleware(http.OwnPagesOnly)],
             exception_handlers=http.FAILURES,

@@ -18,6 +18,10 @@ st.set_page_config(
 st.logo(PICTURES / "wordmark.svg", size="large", icon_image=PICTURES / "icon.svg")
 page = st.navigation(navigation.pages())
 
+if not navigation.needs_model(page):
+    page.run()
+    st.stop()
+
 with st.sidebar:
     name = controls.model_picker()
     problem = controls.model_problem(name)

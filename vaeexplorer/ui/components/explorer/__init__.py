@@ -1,40 +1,22 @@
 """The live part of the Explore page: sliders, decoder and pictures run in the browser.
 
 Python registers the component and hands over one small dictionary; the modules in this folder are served by the app
-under `/vaex/live/VERSION/FILE`, where VERSION changes with any file, so that browsers may keep them for ever.
+(live_files).
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, TypedDict
 
 import streamlit as st
 
-FOLDER = Path(__file__).parent
-"""Where the component's modules and style sheet lie."""
-
-FILES = tuple(sorted(path.name for path in FOLDER.iterdir() if path.suffix in {".js", ".css"}))
-"""Names that the route may serve, and nothing else."""
+from vaeexplorer.ui.components.live_files import VERSION, bootstrap
 
 REQUIRED = frozenset({"name", "digest", "latent_dim", "posterior", "shape", "kl", "active", "prior", "link"})
 """Keys without which the component cannot show a model."""
-
-
-def _version() -> str:
-    """Twelve hex digits that change with any file the browser loads."""
-    digest = hashlib.sha256()
-    for name in FILES:
-        digest.update(name.encode() + b"\0" + (FOLDER / name).read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
-
-
-VERSION = _version()
-"""Version of the live modules, the folder of their URL."""
 
 
 class ExplorerState(TypedDict):
@@ -46,7 +28,7 @@ class ExplorerState(TypedDict):
 @cache
 def _component() -> Any:
     """Register the component once; only the bootstrap travels with it."""
-    return st.components.v2.component("vaeexplorer_explorer", js=(FOLDER / "bootstrap.js").read_text(encoding="utf-8"))
+    return st.components.v2.component("vaeexplorer_explorer", js=bootstrap("explorer"))
 
 
 def _check(model: Mapping[str, Any], z: Sequence[float] | None) -> None:

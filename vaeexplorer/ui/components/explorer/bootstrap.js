@@ -1,9 +1,10 @@
-// What Streamlit itself carries: fetches the live modules, the style sheet and the decoder side by side, then mounts.
+// What Streamlit itself carries: fetches the live modules, the style sheets and the decoder side by side, then mounts.
 
 // What explorer.js imports, so that the browser asks for all of it at once instead of file after file.
-const EARLY = ["activations.js", "controls.js", "decoder.js", "density.js", "dom.js", "engine.js", "explorer.js",
-               "ordinary.js", "path.js", "pictures.js", "place.js", "prior.js", "random.js",
-               "server.js", "share.js", "strips.js", "walk.js"];
+const EARLY = ["activations.js", "ask.js", "controls.js", "decoder.js", "density.js", "documents.js", "dom.js",
+               "engine.js", "explorer.js", "ordinary.js", "path.js", "pictures.js", "place.js", "prior.js", "random.js",
+               "server.js", "share.js", "strips.js", "theme.js", "walk.js"];
+const STYLES = ["base.css", "explorer.css"];
 
 function preload(folder) {
   for (const file of EARLY) {
@@ -28,7 +29,7 @@ export default function (component) {
   decoderUrl.search = new URLSearchParams({ model: model.name, v: model.digest });
   const decoder = known ? null : fetch(decoderUrl);
   preload(folder);
-  const style = known ? null : fetch(new URL("explorer.css", folder)).then((answer) => answer.text());
+  const style = known ? null : Promise.all(STYLES.map(async (file) => (await fetch(new URL(file, folder))).text()));
   decoder?.catch(() => {});       // reported where it is awaited
   style?.catch(() => {});
   const live = import(new URL("explorer.js", folder).href).then((module) => {

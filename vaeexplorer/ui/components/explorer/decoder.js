@@ -4,6 +4,7 @@
 // bytes from the end of the header. Everything between layers is flat and channel-major, as in torch.
 
 import { ACTIVATIONS } from "./activations.js";
+import { readDocument as split } from "./documents.js";
 
 /** The document cannot be read; the message is one line for a person. */
 export class DecoderError extends Error {}
@@ -13,9 +14,7 @@ export class UnknownLayerError extends DecoderError {}
 /** Split a document into its JSON header and the offset of its first buffer.  Raises DecoderError. */
 export function readDocument(buffer) {
   try {
-    const length = new DataView(buffer).getUint32(0, true);
-    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-    return { header, body: 4 + length };
+    return split(buffer);
   } catch {
     throw new DecoderError("The model's document could not be read: it is truncated or of another format.");
   }

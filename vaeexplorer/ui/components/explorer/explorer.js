@@ -9,7 +9,8 @@ import { createPlace } from "./place.js";
 import { createPrior } from "./prior.js";
 import { createServer } from "./server.js";
 import { createStrips } from "./strips.js";
-import { prefersStillness, startWalk } from "./walk.js";
+import { prefersStillness, themeOf } from "./theme.js";
+import { startWalk } from "./walk.js";
 
 const FIRST_SEED = 7;           // where the walk sets out, and what stands still under reduced motion
 const REPORT_AFTER = 250;       // ms of rest before Streamlit hears of z
@@ -76,7 +77,7 @@ class View {
                                     lastMoved: () => this.lastMoved });
     this.aside = el("div", { class: "aside" });
     this.below = el("div", { class: "below" });
-    this.root = el("div", { class: height > TINY ? "explorer" : "explorer tiny" },
+    this.root = el("div", { class: height > TINY ? "live explorer" : "live explorer tiny" },
       el("div", { class: "top" },
         el("div", { class: "left" },
           el("div", { class: "frame" }, canvas, this.pill),
@@ -153,7 +154,7 @@ class View {
   async run(decoder, style, given) {
     try {
       const sheet = new CSSStyleSheet();
-      sheet.replaceSync(await style);
+      sheet.replaceSync((await style).join("\n"));
       if (this.quit.signal.aborted) return;
       this.host.adoptedStyleSheets = [sheet];       // Streamlit's own styles are elements, not adopted sheets
       this.host.append(this.root);
@@ -258,14 +259,8 @@ class View {
     this.root.classList.toggle("failed", !this.engine.ready);
   }
 
-  /** The colours of the grammar have a light and a dark shade; Streamlit's background says which. */
   followTheme() {
-    const background = getComputedStyle(this.host.host ?? this.host).getPropertyValue("--st-background-color").trim();
-    const probe = el("canvas", { width: 1, height: 1 }).getContext("2d");
-    probe.fillStyle = background || "#fff";
-    probe.fillRect(0, 0, 1, 1);
-    const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
-    this.root.dataset.theme = 0.3 * r + 0.6 * g + 0.1 * b < 128 ? "dark" : "light";
+    this.root.dataset.theme = themeOf(this.host);
   }
 
   /** Python ran again: same model, perhaps another theme or another z (one that did not come from here). */

@@ -1,40 +1,10 @@
 // The app's own HTTP routes, each as one function. A failure is an Error whose message is one line for a person.
 
-/** Ask a route, or take the answer to an earlier request; `what` names the thing in an error message. */
-async function ask(url, what, options, early = null) {
-  let answer;
-  try {
-    answer = await (early ?? fetch(url, options));
-  } catch {
-    throw new Error(`${what}: the app did not answer. Is it still running?`);
-  }
-  if (answer.ok) return answer;
-  const text = await answer.text();
-  let line = `the app answered ${answer.status}`;
-  try {
-    line = JSON.parse(text).error ?? line;
-  } catch {
-    // Not JSON: the status is all there is to say.
-  }
-  throw new Error(`${what}: ${line}`);
-}
-
-async function askJson(url, what, options) {
-  const answer = await ask(url, what, options);
-  try {
-    return await answer.json();
-  } catch {
-    throw new Error(`${what}: the app's answer could not be read.`);
-  }
-}
+import { address, ask, askJson } from "./ask.js";
 
 /** The routes of one model below the app's root (a URL ending in "/"). */
 export function createServer(root, model) {
-  const url = (route, query = {}) => {
-    const address = new URL(`vaex/${route}`, root);
-    for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
-    return address;
-  };
+  const url = (route, query = {}) => address(root, route, query);
   const name = { model: model.name };
   return {
     /** Decoder document as ArrayBuffer; `early` is the request that is already under way, or null. */
@@ -66,10 +36,10 @@ export function createServer(root, model) {
     },
     /** The page's address with this model and place: what the Link button gives. */
     link(z) {
-      const address = new URL(window.location.href);
-      address.hash = "";
-      address.search = `?${model.link}&z=${Array.from(z, (v) => Number(v.toPrecision(4))).join(",")}`;
-      return address.href;
+      const here = new URL(window.location.href);
+      here.hash = "";
+      here.search = `?${model.link}&z=${Array.from(z, (v) => Number(v.toPrecision(4))).join(",")}`;
+      return here.href;
     },
   };
 }

@@ -43,5 +43,3 @@ export function startWalk({ place, prior, active, first }) {
   frame = requestAnimationFrame(step);
   return { stop: () => cancelAnimationFrame(frame) };
 }
-
-export const prefersStillness = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -8,6 +8,7 @@ const ICONS = {
   lock: "M6 11h12v10H6zM8.5 11V7.5a3.5 3.5 0 0 1 7 0V11",
   unlock: "M6 11h12v10H6zM8.5 11V7.5a3.5 3.5 0 0 1 6.8-1.2",
   play: "M8 5v14l11-7z",
+  stop: "M6 6h12v12H6z",
   pause: "M8 5v14M16 5v14",
   down: "M12 4v12M6.5 11 12 16.5 17.5 11M4 20.5h16",
   path: "M4 19a2 2 0 1 0 .01 0M20 5a2 2 0 1 0 .01 0M6 18C15 17 8 7 18 5.5",
@@ -57,6 +58,11 @@ export const tint = (kind, ...children) => el("span", { class: `is-${kind}` }, .
 
 /** The symbol z with its index, or a bare z. */
 export const zName = (index) => tint("z", "z", el("sub", {}, String(index + 1)));
+
+/** Change an element's text, unless it says so already: then nothing is laid out anew. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
 
 /** A number with a true minus sign. */
 export function figure(value, digits = 2) {

@@ -1,0 +1,46 @@
+"""The modules and style sheets of the live components: one flat set of names, served at `/vaex/live/VERSION/FILE`.
+
+Each component has a folder, and what several of them need lies in `shared/`; in the browser all are neighbours, so that
+`./dom.js` is the same file to everyone. A component's `bootstrap.js` is not among them: it travels with Streamlit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+COMPONENTS = ("shared", "explorer", "trainer")
+BOOTSTRAP = "bootstrap.js"
+KINDS = {".js", ".css"}
+
+
+def _files() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(path for name in COMPONENTS for path in (FOLDER / name).iterdir() if path.suffix in KINDS):
+        if path.name == BOOTSTRAP:
+            continue
+        if path.name in found:
+            raise RuntimeError(f"two live components have a file {path.name}: {found[path.name]} and {path}")
+        found[path.name] = path
+    return found
+
+
+def _version() -> str:
+    """Twelve hex digits that change with any file the browser loads."""
+    digest = hashlib.sha256()
+    for name, path in FILES.items():
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+FILES = _files()
+"""Name -> file: what the route may serve, and nothing else."""
+
+VERSION = _version()
+"""Version of the live modules, the folder of their address; browsers may keep them for ever."""
+
+
+def bootstrap(component: str) -> str:
+    """The script that Streamlit itself carries to the browser: it fetches the modules and mounts the component."""
+    return (FOLDER / component / BOOTSTRAP).read_text(encoding="utf-8")
