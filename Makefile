@@ -35,6 +35,8 @@ test: requirements-dev browser
 
 bench: requirements-dev browser
 	$(PY) benchmarks/drag.py
+	$(PY) benchmarks/train.py
+	$(PY) benchmarks/train.py --page
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The Train page from the first click to the last, with a real worker: start, watch, pause, step, look back, come back."""
+"""The Train page from the first click to the last, with a real worker: start, watch, pause, look back, come back."""
 
 from __future__ import annotations
 

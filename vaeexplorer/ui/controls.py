@@ -94,7 +94,7 @@ def choose_model(name: str) -> None:
 def model_problem(name: str | None) -> str | None:
     """One line if there is no model, or if the file of this one cannot be read; None if all is well."""
     if name is None:
-        return "There is no model yet. Train one: `python -m vaeexplorer train --dataset digits --run-dir runs/first`"
+        return "There is no model yet: train one on the Train page."
     try:
         cached.decoder_document(name)
     except (CheckpointError, cached.UnknownModel) as error:

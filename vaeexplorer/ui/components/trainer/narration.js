@@ -6,12 +6,12 @@ import { el, setText } from "./dom.js";
 const minus = (text) => text.replace(/(^|\s)-(?=\d)/g, "$1−");
 
 export function createNarration() {
-  const headline = el("strong", {}), text = el("span", {}), statement = el("p", { class: "statement", hidden: true });
+  const headline = el("strong", { role: "status" }), text = el("span", {}), statement = el("p", { class: "statement", hidden: true });
   const rule = el("button", { type: "button", class: "rule", "aria-expanded": "false", onclick: () => {
     statement.hidden = !statement.hidden;
     rule.setAttribute("aria-expanded", String(!statement.hidden));
   } });
-  const words = el("p", { role: "status" }, headline, " ", text, " ");
+  const words = el("p", {}, headline, " ", text, " ");
   const element = el(
     "section", { class: "narration", "aria-label": "what is happening", "data-testid": "narration", hidden: true },
     el("div", {}, words, rule), statement);

@@ -51,7 +51,7 @@ export function createTimeline(film, { move, release, now, replay }) {
   const element = el("section", { class: "timeline", "aria-label": "time line" },
     el("header", {}, el("h3", {}, "Time line"), where, replayButton, back), slider);
   let axis = stepAxis("log", 1), held = false, step = 0, family = null;
-  let slots = 3, form = WIDE, thumbs = new WeakMap(), glassed = null;
+  let slots = 3, wide = 0, form = WIDE, thumbs = new WeakMap(), glassed = null;
 
   /** Place of a step in 0..1 of the strip: the ends of the run lie in the middle of the outermost thumbnails. */
   const place = (at) => (0.5 + Math.min(1, axis.at(at)) * (slots - 1)) / slots;
@@ -115,6 +115,7 @@ export function createTimeline(film, { move, release, now, replay }) {
       const { shown, high } = form, [, h, w] = known[0]?.shape ?? [1, 1, 1];
       const long = Math.min(shown, known[0]?.shown ?? shown) * high * (w / h);
       slots = Math.max(3, Math.floor(width / (Math.min(long, shown * high) + APART)));
+      wide = width;
       const slot = width / slots, scale = Math.min(1, (slot - APART) / long);
       const across = long * scale, down = high * scale;
       context.font = `${FONT}px ${family ??= getComputedStyle(slider).fontFamily}`;
@@ -146,7 +147,7 @@ export function createTimeline(film, { move, release, now, replay }) {
     show({ at, follow, live, words, shown }) {
       step = at;
       handle.hidden = !shown;
-      handle.style.left = `${(100 * place(at)).toFixed(3)}%`;
+      handle.style.transform = `translateX(${(wide * place(at)).toFixed(2)}px) translateX(-50%)`;
       const other = shown && (shown.a !== glassed?.a || shown.b !== glassed.b || shown.t !== glassed.t);
       if (other) drawFirst(glass, glassed = shown, form.shown);
       handle.classList.toggle("now", follow);
