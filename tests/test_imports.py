@@ -48,8 +48,8 @@ LEVEL = {name: level for level, names in LAYERS for name in names}
 
 STREAMLIT_FROM = 6  # the first level that knows Streamlit
 # Not even inside a function.
-WITHOUT_TORCH = {"records", "figures", "narrator", "run_files", "run_snapshots", "run_launch", "runs", "schedules", "costs"}
-WITHOUT_TORCH |= {"pages", "app"}
+WITHOUT_TORCH = {"records", "figures", "narrator", "schedules", "costs", "pages", "app"}
+WITHOUT_TORCH |= {"run_files", "run_snapshots", "run_launch", "runs"}
 STARTS_WITHOUT_TORCH = WITHOUT_TORCH | {"ui"}  # the first page must not wait for torch to load
 ONLY = {"figures": {"records", "plotly", "numpy"}}  # beside the standard library
 OUTSIDE = {"tests", "benchmarks"}  # nothing in the product rests on these

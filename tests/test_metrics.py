@@ -1,11 +1,21 @@
-"""The mutual information gap on codes whose answer is known exactly."""
+"""Disentanglement scores and probes on codes whose answer is known exactly."""
+
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaeexplorer.metrics import mutual_information_gap
+from vaeexplorer import metrics
+from vaeexplorer.metrics import (
+    balanced_split,
+    dci,
+    factor_vae_score,
+    mutual_information_gap,
+    probe_problem,
+    probes,
+)
 
 
 def grid(*counts: int) -> np.ndarray:
@@ -37,6 +47,8 @@ def test_two_factors_turned_by_45_degrees_have_gap_about_zero() -> None:
     gap = mutual_information_gap(turned, factors)
     assert gap.mig < 0.02
     assert gap.mutual_information.min() > 0.15  # each dimension does know of each factor
+    remainder = np.linalg.lstsq(turned, factors - 7.0, rcond=None)[1]
+    np.testing.assert_allclose(remainder, 0, atol=1e-9)  # yet a linear map of both tells each: R^2 = 1
 
 
 def test_a_factor_carried_twice_has_gap_zero() -> None:
@@ -101,3 +113,140 @@ def test_sentences_name_the_dimension_as_the_pages_do() -> None:
 def test_what_does_not_match_is_refused(codes: np.ndarray, factors: np.ndarray, bins: int) -> None:
     with pytest.raises(ValueError, match="expected"):
         mutual_information_gap(codes, factors, bins)
+
+
+def many(seed: int, *counts: int, images: int = 3000) -> np.ndarray:
+    """Independent factors with so many values each, (N, F)."""
+    return np.random.default_rng(seed).integers(0, counts, (images, len(counts)))
+
+
+def test_dci_and_factor_vae_score_of_a_perfect_code_are_one() -> None:
+    factors = many(0, 3, 6, 15)
+    codes = factors[:, [2, 0, 1]] * [0.3, -7.0, 1e6]
+    found = dci(codes, factors, seed=0)
+    np.testing.assert_allclose(found.importance, [[0, 0, 1], [1, 0, 0], [0, 1, 0]], atol=1e-12)
+    for share in (found.disentanglement, found.completeness, found.informativeness):
+        assert (share.value, share.stderr) == pytest.approx((1, 0), abs=1e-12)
+    score = factor_vae_score(codes, factors, seed=0)
+    assert (score.value, score.stderr, score.n) == (1, 0, 800)
+
+
+def test_dci_and_factor_vae_score_of_independent_noise() -> None:
+    factors = many(0, 4, 4, 4)
+    noise = np.random.default_rng(1).normal(size=(3000, 5))
+    found = dci(noise, factors, seed=0)
+    assert found.disentanglement.value < 0.01
+    assert found.completeness.value < 0.01
+    assert abs(found.informativeness.value - 1 / 4) < 5 * found.informativeness.stderr
+    assert found.informativeness.stderr == pytest.approx(math.sqrt(3 / 16 / 3 / 1500), rel=0.1)
+    score = factor_vae_score(noise, factors, seed=0, votes=8000)
+    assert abs(score.value - 1 / 3) < 5 * score.stderr
+    assert score.stderr == pytest.approx(math.sqrt(score.value * (1 - score.value) / 4000))
+
+
+def test_disentanglement_and_completeness_are_different_things() -> None:
+    factors = many(0, 5, 5)
+    both = np.column_stack([factors @ [5, 1], np.random.default_rng(0).normal(size=3000)])  # one dimension tells both
+    found = dci(both, factors, seed=0)
+    assert found.disentanglement.value < 0.01
+    assert found.completeness.value > 0.99
+    assert found.informativeness.value == 1
+    twice = factors[:, [0, 0, 1]]  # the first factor stands in two dimensions
+    found = dci(twice, factors, seed=0)
+    assert found.disentanglement.value == pytest.approx(1)
+    assert found.completeness.value == pytest.approx(1 - 0.5 * math.log(2) / math.log(3), abs=0.02)
+    assert found.informativeness.value == 1
+
+
+def test_concentration_by_hand() -> None:
+    rows = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 6.0], [0.0, 0.0, 0.0]])
+    assert metrics._concentration(rows) == pytest.approx((2 * (1 - math.log(2) / math.log(3)) + 6) / 8)
+    assert metrics._concentration(np.ones((3, 1))) == 1
+    assert metrics._concentration(np.zeros((2, 2))) == 0
+
+
+def test_factor_vae_score_of_a_code_that_knows_one_of_two_factors() -> None:
+    """Held fixed, the known factor is found each time; the other one by the second dimension's noise, half the time."""
+    factors = many(0, 6, 6)
+    codes = np.column_stack([factors[:, 0], np.random.default_rng(0).normal(size=3000)])
+    assert factor_vae_score(codes, factors, seed=0, votes=8000).value == pytest.approx(3 / 4, abs=0.04)
+    alone = factor_vae_score(codes[:, :1], factors, seed=0)
+    assert abs(alone.value - 0.5) < 5 * alone.stderr
+    assert factor_vae_score(np.column_stack([np.ones(3000), factors]), factors, seed=0).value == 1  # not the constant
+
+
+def test_factor_vae_score_does_not_flatter_itself_with_few_votes() -> None:
+    """Counted on the votes that made the rule, noise would get 0.5 here."""
+    factors, noise = many(0, 4, 4, 4), np.random.default_rng(1).normal(size=(3000, 5))
+    scores = np.array([factor_vae_score(noise, factors, seed, votes=60).value for seed in range(60)])
+    assert abs(scores.mean() - 1 / 3) < 5 * scores.std() / math.sqrt(60)
+
+
+def test_a_factor_that_never_changes_takes_no_part() -> None:
+    factors = np.column_stack([many(0, 4, 4), np.zeros(3000, int)])
+    found = dci(factors[:, :2], factors, seed=0)
+    assert (found.importance[:, 2] == 0).all()
+    assert found.disentanglement.value == found.completeness.value == found.informativeness.value == 1
+    assert factor_vae_score(factors[:, :2], factors, seed=0).value == 1
+
+
+def test_scores_repeat_for_a_seed_and_refuse_what_they_cannot_say() -> None:
+    factors, noise = many(0, 4, 4, images=400), np.random.default_rng(0).normal(size=(400, 3))
+    assert dci(noise, factors, seed=3).completeness == dci(noise, factors, seed=3).completeness
+    assert factor_vae_score(noise, factors, seed=3) == factor_vae_score(noise, factors, seed=3)
+    assert dci(np.zeros((400, 3)), factors, seed=0).disentanglement.value == 0
+    for score in (dci, factor_vae_score):
+        with pytest.raises(ValueError, match="factor that changes"):
+            score(noise, np.ones((400, 2), int), seed=0)
+        with pytest.raises(ValueError, match="finite"):
+            score(np.full((400, 2), np.nan), factors, seed=0)
+    with pytest.raises(ValueError, match="20 codes that differ"):
+        factor_vae_score(np.zeros((400, 3)), factors, seed=0)
+    for score in (dci, factor_vae_score):
+        with pytest.raises(ValueError, match="20 codes"):
+            score(noise[:19], factors[:19], seed=0)
+
+
+def test_probes_on_codes_they_can_and_cannot_tell_apart() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(2000, 2)).astype(np.float32)
+    sides = (codes[:, 0] > 0).astype(int)
+    checkers = (codes.prod(axis=1) > 0).astype(int)  # no straight line tells these
+    chance = rng.integers(0, 4, 2000)
+    found = {}
+    for name, labels in (("sides", sides), ("checkers", checkers), ("chance", chance)):
+        fit, test = balanced_split(labels, 0.5, seed=0)
+        found[name] = probes(codes[fit], labels[fit], codes[test], labels[test])
+    assert [e.name for e in found["sides"]] == ["linear_probe", "nearest_neighbours"]
+    assert min(e.value for e in found["sides"]) > 0.97
+    linear, nearest = found["checkers"]
+    assert abs(linear.value - 0.5) < 0.08
+    assert nearest.value > 0.95
+    for estimate in found["chance"]:
+        assert abs(estimate.value - 0.25) < 5 * estimate.stderr
+        assert estimate.stderr == pytest.approx(math.sqrt(estimate.value * (1 - estimate.value) / estimate.n))
+
+
+def test_split_takes_the_same_share_of_each_class_and_nothing_without_one() -> None:
+    labels = np.array([0] * 40 + [1] * 10 + [-1] * 7 + [2])
+    fit, test = balanced_split(labels, 0.5, seed=0)
+    np.testing.assert_array_equal(np.bincount(labels[fit], minlength=3), [20, 5, 0])
+    np.testing.assert_array_equal(np.bincount(labels[test], minlength=3), [20, 5, 1])
+    assert not set(fit) & set(test)
+    assert (labels[np.concatenate([fit, test])] >= 0).all()
+    np.testing.assert_array_equal(fit, balanced_split(labels, 0.5, seed=0)[0])
+    assert list(fit) != list(balanced_split(labels, 0.5, seed=1)[0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (None, "no classes"),
+        (np.full(5, -1), "no classes"),
+        (np.array([3, 3, -1]), "one class"),
+        (np.array([0, 1, 1]), "two images each"),
+        (np.array([0, 1, 1, 0]), None),
+    ],
+)
+def test_what_cannot_be_probed_says_why(labels: np.ndarray | None, reason: str | None) -> None:
+    assert (probe_problem(labels) is None) if reason is None else reason in str(probe_problem(labels))

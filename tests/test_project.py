@@ -13,7 +13,7 @@ import pytest
 
 from tests.test_imports import sources
 
-DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}  # where the import has another name
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}  # where the import has another name
 WITH_STREAMLIT = {"starlette"}  # what st.App's routes are made of; Streamlit decides on its version
 OURS = {"vaeexplorer", "pages", "app"}
 # Each of these can run code that stands in a file or a text.

@@ -333,6 +333,19 @@ def test_start_refuses_a_run_that_is_trained_already(run, no_worker):
     assert no_worker == []
 
 
+def test_a_folder_that_is_gone_or_cannot_be_written_gets_one_line(run, no_worker, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    for module in (runs, run_files):
+        monkeypatch.setattr(module, "write_atomically", full)
+    run_files.write_status(run, Status("paused"))
+    for attempt in (lambda: runs.order(run, "run"), lambda: runs.rename(run, "x")):
+        with pytest.raises(runs.RunError, match="cannot write in the folder of the run digits-1: No space left"):
+            attempt()
+    assert no_worker == []
+
+
 # --- rows
 
 

@@ -82,7 +82,11 @@ def evaluate(options: argparse.Namespace) -> None:
             bar.set_description(text, refresh=False)
             bar.update(fraction - bar.n)
 
-        estimates = evaluation.evaluate(vae, images, methods, samples, options.seed, show)
+        estimates = evaluation.evaluate(
+            vae, images, methods, samples, options.seed, show,
+            labels=_first(data.test_labels, len(images)), factors=_first(data.test_factors, len(images)),
+            train=None if data.train_labels is None else (data.train, data.train_labels),
+        )  # fmt: skip
     if options.store:
         _store(path, header, estimates)
     if options.json:
@@ -94,6 +98,11 @@ def evaluate(options: argparse.Namespace) -> None:
         return print(json.dumps(document, indent=1))
     for estimate in estimates:
         print(f"{estimate.name:24}{estimate}  ({estimate.kind}, n = {estimate.n:,} {estimate.over})")
+
+
+def _first(values: Any, count: int) -> Any:
+    """What is known of the first so many images, None where nothing is."""
+    return None if values is None else values[:count]
 
 
 def _store(path: Path, header: checkpoints.Header, estimates: list[Estimate]) -> None:

@@ -14,7 +14,6 @@ from datetime import timedelta
 import torch
 from torch import Tensor, distributed, nn
 
-
 LONGEST_WAIT = timedelta(hours=1)  # while the first process is paused, the others wait in a sum
 
 

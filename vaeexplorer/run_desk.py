@@ -73,17 +73,16 @@ class Desk:
 
     def decide(self) -> int:
         """How many steps to go until the next look, LEAVE to leave. Waits while the run is paused or in slow motion."""
+        if time.monotonic() - self.flushed >= FLUSH_SECONDS:
+            self._say("running")
         self._slow_down()
         self._take_up(self.control.fresh())
         if self.training.step >= self.pause_at and not self._over():
             self._pause()
         if self._over():
             return LEAVE
-        now = time.monotonic()
-        if self._save_is_due(now):
+        if self._save_is_due():
             self.save()
-        if now - self.flushed >= FLUSH_SECONDS:
-            self._say("running")
         return 1 if self.control.pace else self.pause_at - self.training.step
 
     def observe(self, keep: bool = False) -> Observation:
@@ -223,8 +222,8 @@ class Desk:
         if self.seen is None or self.seen.step != self.training.step:
             self.observe()
 
-    def _save_is_due(self, now: float) -> bool:
-        since = now - self.saved
+    def _save_is_due(self) -> bool:
+        since = time.monotonic() - self.saved
         at_epoch_end = self.training.step % self.training.steps_per_epoch == 0
         apart = max(SAVE_APART_SECONDS, self.save_seconds / SAVE_SHARE) if at_epoch_end else SAVE_SECONDS
         return self.training.step != self.saved_step and since >= min(apart, SAVE_SECONDS)

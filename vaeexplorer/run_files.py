@@ -74,9 +74,9 @@ class Order:
 
 
 def sweep(path: Path) -> None:
-    """Remove what writers left behind that were killed while they wrote."""
-    for folder in (path, path / "snapshots"):
-        for file in (*folder.glob(".*.json.*"), *folder.glob(".*.safetensors.*")):
+    """Remove what a worker left behind that was killed while it wrote; orders and titles are written by others."""
+    for pattern in (".*.safetensors.*", "snapshots/.*.safetensors.*", ".config.json.*", ".status.json.*"):
+        for file in path.glob(pattern):
             file.unlink(missing_ok=True)
 
 

@@ -24,6 +24,7 @@ STARTING_SECONDS = 20.0  # that a worker may take from being launched to taking 
 LOCK_SECONDS = 1.0  # for which a worker tries: somebody may just be asking whether it is held
 PROBE_SECONDS = 0.01
 NICE = 5
+LARGEST_LOG = 2**20  # bytes, before it is begun anew
 ROOT = Path(__file__).resolve().parent.parent
 
 _children: dict[Path, subprocess.Popen] = {}  # workers launched by this process
@@ -70,7 +71,9 @@ def launch(path: Path, arguments: Sequence[str], folder: str | None) -> None:
     if os.name == "nt":
         flags = ("CREATE_NEW_PROCESS_GROUP", "BELOW_NORMAL_PRIORITY_CLASS", "CREATE_NO_WINDOW")
         apart = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
-    with (path / "worker.log").open("ab") as log:
+    log_file = path / "worker.log"
+    grown = log_file.exists() and log_file.stat().st_size > LARGEST_LOG
+    with log_file.open("wb" if grown else "ab") as log:
         log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
         log.flush()
         child = subprocess.Popen(

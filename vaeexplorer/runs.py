@@ -13,7 +13,8 @@ import shutil
 import threading
 import unicodedata
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,13 +56,9 @@ _starting = threading.Lock()  # two people pressing play in one app start one wo
 
 def listing() -> dict[str, Path]:
     """Folder name -> folder of every run, the newest first."""
-    marks = ("command.json", "config.json")
-    found = {
-        path: max((path / mark).stat().st_mtime_ns for mark in marks if (path / mark).exists())
-        for path in runs_folder().glob("*")
-        if not path.name.startswith(".") and not path.is_symlink() and any((path / mark).is_file() for mark in marks)
-    }
-    return {path.name: path for path in sorted(found, key=lambda path: (-found[path], path.name))}
+    begun = {path: _begun(path) for path in runs_folder().glob("*") if path.name[0] != "." and not path.is_symlink()}
+    found = [path for path, when in begun.items() if when]
+    return {path.name: path for path in sorted(found, key=lambda path: (-begun[path], path.name))}
 
 
 def find(name: str) -> Path:
@@ -111,7 +108,8 @@ def title(path: Path) -> str:
 
 def rename(path: Path, title: str) -> None:
     """Give a run another title: 1 to 100 characters that can be shown. It is data: the folder keeps its name."""
-    write_atomically(path / "about.json", json.dumps({"title": checked_title(title)}).encode())
+    with _writing(path):
+        write_atomically(path / "about.json", json.dumps({"title": checked_title(title)}).encode())
 
 
 def checked_title(title: str) -> str:
@@ -159,7 +157,8 @@ def write_command(path: Path, arguments: Sequence[str]) -> None:
     for option in ("--run-dir", "--resume", "--json"):
         arguments = with_option(arguments, option, None)
     command = {"arguments": arguments, "folder": os.getcwd()}
-    write_atomically(path / "command.json", json.dumps(command, indent=1).encode())
+    with _writing(path):
+        write_atomically(path / "command.json", json.dumps(command, indent=1).encode())
 
 
 def arguments(path: Path) -> list[str]:
@@ -202,7 +201,10 @@ def start(path: Path) -> None:
         before = status(path)
         if before.live:
             raise RunError(f"the run {path.name} is being trained already")
-        write_status(path, replace(before, state="starting", error="", taken=False))
+        if before.state == "finished":
+            raise RunError(f"the run {path.name} is finished")
+        with _writing(path):
+            write_status(path, replace(before, state="starting", error="", taken=False))
         folder = read_json(path / "command.json").get("folder")
         try:
             launch(path, arguments(path), folder if isinstance(folder, str) else None)
@@ -225,7 +227,8 @@ def order(path: Path, wish: str | None, pace: Any = UNCHANGED) -> None:
     if wish == "pause" and not now.live and now.state != "paused":
         raise RunError(f"nobody is training the run {path.name}: there is nothing to pause")
     fresh = Order(wish) if wish else before
-    write_order(path, replace(fresh, pace=before.pace if pace is UNCHANGED else pace))
+    with _writing(path):
+        write_order(path, replace(fresh, pace=before.pace if pace is UNCHANGED else pace))
     if wish not in ("pause", None) and not now.live:
         start(path)
 
@@ -249,3 +252,17 @@ def delete(path: Path) -> None:
             shutil.rmtree(away)
         except OSError as error:
             raise RunError(f"cannot delete the run {path.name} completely: {error.strerror}") from None
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """A folder that cannot be written is a RunError: no room, no permission, or no folder any more."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write in the folder of the run {path.name}: {error.strerror}") from None
+
+
+def _begun(path: Path) -> int:
+    """When the run in this folder was asked for, in ns; 0 if it holds none."""
+    return max(version_of(path / name)[0] for name in ("command.json", "config.json"))

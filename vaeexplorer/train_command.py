@@ -138,8 +138,10 @@ def _follow() -> None:
     data = load_data(header.train.dataset, Source(**plan["source"]), header.dataset.multiple)
     try:
         worker.execute(data, None, header, together, state)
-    except NotFinite:
-        sys.exit(2)  # the first one says what happened
+    except (NotFinite, RuntimeError) as error:
+        if isinstance(error, NotFinite) or worker.left_alone(error):
+            sys.exit(2)  # the first one says what happened
+        raise
     together.leave()
 
 

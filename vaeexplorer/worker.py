@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import torch
+from torch import distributed
 
 from vaeexplorer import costs
 from vaeexplorer.checkpoints import Header
@@ -27,6 +28,7 @@ from vaeexplorer.run_state import State, checksum
 from vaeexplorer.training import StepRecord, Training, rehearse
 from vaeexplorer.vae import VAE
 
+NORM_APART = 10  # steps between two norms of the gradient: each reads all of it once more
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
@@ -34,13 +36,14 @@ class Worker:
     """One process at its training. It looks up at the end of a row and of an epoch, and alone every LOOK_SECONDS."""
 
     def __init__(self, data: ImageSet, header: Header, processes: Processes, saved: State | None) -> None:
-        self.data, self.header, self.processes, self.saved = data, header, processes, saved
+        self.processes = processes
         vae = fresh_model(header)
         images = torch.from_numpy(data.train).to(vae.device)
         steps = header.train.epochs * math.ceil(len(images) / header.train.batch_size)
         self.row_every = costs.row_every(header.vae, header.train, steps)
         self.observe_every = costs.observe_every(header.vae, header.train)
-        self.training = Training(vae, images, header.train, processes=processes, norm_every=self.row_every)
+        norm_every = self.row_every * math.ceil(NORM_APART / self.row_every)
+        self.training = Training(vae, images, header.train, processes=processes, norm_every=norm_every)
         self.rows = Rows(self.training)
         if saved is not None:
             saved.check_data(checksum(data.train))
@@ -114,7 +117,7 @@ def execute(
         except BaseException as error:
             text = _explained(error, desk)
             desk.fail("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", text)
-            if isinstance(error, NotFinite | OSError | MemoryError | torch.OutOfMemoryError):
+            if isinstance(error, NotFinite | OSError | MemoryError | torch.OutOfMemoryError) or left_alone(error):
                 raise RunError(text) from error
             raise
 
@@ -142,6 +145,11 @@ def shared_state(processes: Processes, data: bytes) -> State | None:
     return State.from_bytes(data) if data else None
 
 
+def left_alone(error: BaseException) -> bool:
+    """Whether this is what the others notice when one of several processes has ended."""
+    return isinstance(error, distributed.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
+
+
 def fresh_model(header: Header) -> VAE:
     """The model before its first step: the seed fixes its weights."""
     torch.manual_seed(header.train.seed)
@@ -159,6 +167,8 @@ def _explained(error: BaseException, desk: Desk) -> str:
         return f"cannot write the run's folder ({error}); {kept}: go on with --resume"
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return f"the memory is full; {kept}; try a smaller --batch-size or network"
+    if left_alone(error):
+        return f"another process of this run has ended; {kept}: go on with --resume"
     if isinstance(error, KeyboardInterrupt):
         return ""
     return one_line(f"{type(error).__name__}: {error}") if not isinstance(error, RunError) else str(error)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from vaeexplorer import metrics
 from vaeexplorer.evaluation.question import ROWS, Progress, Question, posteriors
 from vaeexplorer.latents import log_aggregate_posterior
 from vaeexplorer.records import CodeRecord, Estimate
@@ -119,13 +118,3 @@ def aggregate_codes(
     label = np.full(half, -1) if labels is None else labels[order[:half]]
     codes = {"mean": kept.mean.cpu().numpy(), "std": kept.std.cpu().numpy(), "label": label.astype(np.int16)}
     return codes, tuple(float(value) for value in quantiles)
-
-
-def disentanglement(vae: VAE, images: np.ndarray, factors: np.ndarray, seed: int) -> Estimate:
-    """MIG of the posterior means against the known factors (N, F), with a bootstrap error over images."""
-    mean, _ = posterior_parameters(vae, images, seed)
-    rng = np.random.default_rng(seed)
-    picks = [rng.integers(0, len(mean), len(mean)) for _ in range(20)]
-    spread = np.std([metrics.mutual_information_gap(mean[pick], factors[pick]).mig for pick in picks], ddof=1)
-    value = metrics.mutual_information_gap(mean, factors).mig
-    return Estimate(float(value), float(spread), len(mean), "unbiased", "test images", "mutual information gap", "")

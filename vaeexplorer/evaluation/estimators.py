@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +14,14 @@ from vaeexplorer import metrics
 from vaeexplorer.bounds import iwae
 from vaeexplorer.checkpoints import ACTIVE_NATS
 from vaeexplorer.elbo import elbo_terms
-from vaeexplorer.evaluation.codes import disentanglement
+from vaeexplorer.evaluation.codes import posterior_parameters
 from vaeexplorer.evaluation.question import ROWS, Question, posteriors
 from vaeexplorer.latents import ACTIVE_COVARIANCE, active_units, split_kl, squared_deviations
 from vaeexplorer.records import Estimate, Kind
 from vaeexplorer.vae import VAE, Posterior
 
 FITTED = 10_000  # training images that a probe is fitted to, at most
+DRAWN = 100_000  # codes that serve the mutual information, at most: further draws of the same images tell little
 
 
 @torch.inference_mode()
@@ -63,7 +66,7 @@ def representation_method(vae: VAE, question: Question) -> list[Estimate]:
     upper bound of I(x; z), and what they leave for KL(q(z) || p(z)); see latents.split_kl. Two images or more.
     linear_probe, nearest_neighbours: accuracy of the class from the posterior means, where there are labels; fitted to
     training images where given, else to half of the images, the same share of each class, and counted on the others.
-    mutual information gap, dci_*, factor_vae_score: of the posterior means, where there are factors.
+    mutual information gap, dci_*, factor_vae_score: of the posterior means, where there are factors and 20 images.
     """
     q = posteriors(vae, question.part(0, 0.4), "codes")
     kl = vae.prior.kl_per_dimension(q).double()
@@ -78,8 +81,8 @@ def representation_method(vae: VAE, question: Question) -> list[Estimate]:
     codes = q.mean.float().cpu().numpy()
     if metrics.probe_problem(question.labels) is None:
         found += _probes(vae, codes, question.part(0.8, 0.9))
-    if question.factors is not None:
-        found += _factor_scores(vae, codes, question.part(0.9, 1))
+    if question.factors is not None and len(codes) >= metrics.FEWEST:
+        found += _factor_scores(codes, question.part(0.9, 1))
     return found
 
 
@@ -93,7 +96,8 @@ def _count(name: str, evidence: Tensor, threshold: float) -> Estimate:
 
 
 def _information(vae: VAE, q: Posterior, question: Question) -> list[Estimate]:
-    noise = q.noise((question.samples, *q.mean.shape), question.generator, vae.device)
+    draws = max(1, min(question.samples, DRAWN // len(q.mean)))
+    noise = q.noise((draws, *q.mean.shape), question.generator, vae.device)
     split = split_kl(vae.prior, q, q.sample(noise), question.progress)
     upper = split.information_upper
     if upper.mean() > split.kl.mean():  # the KL is an upper bound as well, and then the better one
@@ -111,7 +115,7 @@ def _probes(vae: VAE, codes: np.ndarray, question: Question) -> list[Estimate]:
     labels, seed = np.asarray(question.labels), question.generator.initial_seed() % 2**32
     if question.train is None or metrics.probe_problem(question.train[1]):
         fit, test = metrics.balanced_split(labels, 0.5, seed)
-        fit_codes, fit_labels, where = codes[fit], labels[fit], "the other images"
+        fit_codes, fit_labels, where = codes[fit], labels[fit], "others of them"
     else:
         images, known = question.train
         fit, _ = metrics.balanced_split(known, min(1.0, FITTED / len(known)), seed)
@@ -119,12 +123,38 @@ def _probes(vae: VAE, codes: np.ndarray, question: Question) -> list[Estimate]:
         fit_codes = posteriors(vae, shown, "codes of training images").mean.float().cpu().numpy()
         fit_labels, test, where = known[fit], np.flatnonzero(labels >= 0), "training images"
     question.progress(1, "probes")
-    over = f"test images, with {len(fit):,} of {where} fitted to"
+    over = f"test images (fitted to {len(fit):,} {where})"
     return [replace(e, over=over) for e in metrics.probes(fit_codes, fit_labels, codes[test], labels[test])]
 
 
-def _factor_scores(vae: VAE, codes: np.ndarray, question: Question) -> list[Estimate]:
+def _factor_scores(codes: np.ndarray, question: Question) -> list[Estimate]:
     factors, seed = np.asarray(question.factors), question.generator.initial_seed() % 2**32
     question.progress(0, "disentanglement scores")
-    dci = metrics.dci(codes, factors, seed)
-    ...
+    found = [_gap(codes, factors, seed)]
+    with suppress(ValueError):  # none of the factors changes among these images
+        scores = metrics.dci(codes, factors, seed)
+        found += [scores.disentanglement, scores.completeness, scores.informativeness]
+    with suppress(ValueError):
+        found.append(metrics.factor_vae_score(codes, factors, seed))
+    return found
+
+
+def disentanglement(vae: VAE, images: np.ndarray, factors: np.ndarray, seed: int) -> Estimate:
+    """MIG of the posterior means against the known factors (N, F), with a bootstrap error over images."""
+    return _gap(posterior_parameters(vae, images, seed)[0], factors, seed)
+
+
+def _gap(codes: np.ndarray, factors: np.ndarray, seed: int) -> Estimate:
+    rng = np.random.default_rng(seed)
+    picks = [rng.integers(0, len(codes), len(codes)) for _ in range(20)]
+    spread = np.std([metrics.mutual_information_gap(codes[pick], factors[pick]).mig for pick in picks], ddof=1)
+    value = metrics.mutual_information_gap(codes, factors).mig
+    return Estimate(float(value), float(spread), len(codes), "unbiased", "test images", "mutual information gap", "")
+
+
+ESTIMATORS: dict[str, Callable[[VAE, Question], list[Estimate]]] = {
+    "elbo": elbo_method,
+    "iwae": iwae_method,
+    "representation": representation_method,
+}
+DEFAULT_SAMPLES = {"elbo": 1, "iwae": 5000, "representation": 1}
