@@ -107,6 +107,8 @@ def test_someone_trains_a_model_looks_back_leaves_and_finds_it_all_again(
     until(lambda: all(then != now[name] for name, then in looks(page).items() if name in PICTURES))
     slider.press("End")
     until(lambda: step(page) == end)
+    page.wait_for_timeout(2000)  # the pictures follow the number
+    now = looks(page)
 
     # The tab is closed, and opened again: everything is there.
     context = page.context
