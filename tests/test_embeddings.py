@@ -1,11 +1,15 @@
 """Every embedding on codes whose picture is known, and on those that have none."""
 
+import io
+import threading
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
 
 from vaeexplorer.embeddings import EMBEDDINGS, embed, neighbours
 
@@ -107,6 +111,10 @@ def test_progress_moves_on_to_the_end_and_can_cancel(name):
     with pytest.raises(Cancelled):
         embed(name, CLUSTERS, 2, options, progress=stop)
     embed(name, CLUSTERS, 2, options)  # and the next one runs
+    bar = threading.Thread(target=lambda: list(tqdm(range(2), file=io.StringIO())), daemon=True)
+    bar.start()  # and no lock stays behind that other threads wait for
+    bar.join(30)
+    assert not bar.is_alive()
 
 
 @pytest.mark.parametrize("name", ["tsne", "umap"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,33 +95,28 @@ def _umap(codes: np.ndarray, question: Question) -> np.ndarray:
     from sklearn.neighbors import NearestNeighbors
 
     question.progress(0, "UMAP: getting ready (for some seconds the first time)")
-    neighbours, bar = question.options["neighbours"], _Bar(question.progress)
+    neighbours = question.options["neighbours"]
     distance, index = NearestNeighbors(n_neighbors=neighbours).fit(codes).kneighbors(codes)
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of no parametric UMAP, and of no transform of other points
-        from umap import UMAP  # type: ignore[import-untyped]
+        from umap import UMAP, layouts  # type: ignore[import-untyped]
 
         model = UMAP(
             neighbours, question.dims, min_dist=question.options["min_dist"], random_state=question.seed, n_jobs=1,
             precomputed_knn=(index.astype(np.int32), distance.astype(np.float32)), force_approximation_algorithm=True,
-            tqdm_kwds={"file": bar, "disable": False, "mininterval": 0, "bar_format": "{n} {total}"},
         )  # fmt: skip
-        return model.fit_transform(codes)
+        own_bar, layouts.tqdm = layouts.tqdm, partial(_watched, question.progress)
+        try:
+            return model.fit_transform(codes)
+        finally:
+            layouts.tqdm = own_bar
 
 
-class _Bar:
-    """The file that umap's progress bar writes "done total" to."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def write(self, text: str) -> None:
-        if found := re.search(r"(\d+) (\d+)", text):
-            done, total = int(found[1]), int(found[2])
-            self.progress((1 - PLACING) * done / total, f"UMAP: epoch {done:,} of {total:,}")
-
-    def flush(self) -> None:
-        pass
+def _watched(progress: Progress, epochs: range, **_: Any) -> Iterator[int]:
+    """In place of umap's progress bar, which stays locked for every thread if it is left by an exception."""
+    for epoch in epochs:
+        progress((1 - PLACING) * epoch / len(epochs), f"UMAP: epoch {epoch + 1:,} of {len(epochs):,}")
+        yield epoch
 
 
 def _seen(question: Question) -> int:
