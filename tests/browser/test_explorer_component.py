@@ -16,7 +16,6 @@ from PIL import Image
 
 from tests.browser.driver import PICTURE, VIEWPORT, drag, settled, slider_names
 from tests.ui.models import write_model
-from vaeexplorer.ui.components import live_files
 from vaeexplorer.ui.components.explorer import explorer
 
 SLIDERS = "input[type=range][aria-label^=z]"
@@ -523,18 +522,6 @@ def test_an_unknown_layer_goes_to_the_server(page: Any, app_url: str) -> None:
     slider(page, 1).press("Home")
     assert changes(page, before)
     assert len(asked) > count
-
-
-def test_the_bootstrap_asks_for_all_that_the_entry_imports() -> None:
-    def imports(file: str) -> set[str]:
-        return set(re.findall(r'^import .* from "\./(.*)";$', live_files.FILES[file].read_text(), re.MULTILINE))
-
-    found, new = {"explorer.js"}, {"explorer.js"}
-    while new:
-        new = set().union(*map(imports, new)) - found
-        found |= new
-    listed = re.search(r"const EARLY = \[(.*?)\];", live_files.bootstrap("explorer"), re.DOTALL)
-    assert set(re.findall(r'"(.*?)"', listed.group(1))) == found
 
 
 def test_the_component_refuses_what_does_not_fit() -> None:

@@ -19,7 +19,6 @@ from tests.browser.driver import VIEWPORT, AppServer, hand, settled
 from tests.ui.run_folders import CODES, KEPT, SHAPE, SHOWN, STEPS, add_rows, kl_at, observation, write_run
 from vaeexplorer import run_files, run_snapshots, runs
 from vaeexplorer.run_files import Status
-from vaeexplorer.ui.components import live_files
 from vaeexplorer.ui.components.trainer import trainer
 
 TITLE = "<img src=x onerror=alert(1)> 😀"
@@ -488,19 +487,40 @@ def test_curves_grow_while_one_looks_back(page: Any, url: str, folder: Path) -> 
         assert strip.step == 360
 
 
+def go_back(path: Path) -> None:
+    """Put a run back to step 50, as a worker does that starts from its last save."""
+    run_files.cut_metrics(path, 50)
+    run_snapshots.cut_snapshots(path, 50)
+    run_snapshots.write_snapshot(path, None, observation(50))
+    run_files.write_status(path, Status("running", 50, STEPS, 1, 7))
+
+
 def test_a_run_that_went_back_to_its_last_save(page: Any, url: str, folder: Path) -> None:
     path = write_run(folder, "resumed-1", state="running", last=120)
     with runs.held(path):
         visit(page, url, "resumed-1")
-        run_files.cut_metrics(path, 50)
-        run_snapshots.cut_snapshots(path, 50)
-        run_snapshots.write_snapshot(path, None, observation(50))
-        run_files.write_status(path, Status("running", 50, STEPS, 1, 7))
+        go_back(path)
         page.wait_for_timeout(2500)
         assert figure(page, "run-step") == "50"
         Strip(page).slider.press("ArrowLeft")
         page.wait_for_timeout(500)
         assert Strip(page).step == 30
+
+
+def test_kept_snapshots_may_come_before_the_latest_look(page: Any, url: str, folder: Path) -> None:
+    path = write_run(folder, "resumed-2", state="running", last=120)
+    held_up: list[Any] = []
+    with runs.held(path):
+        visit(page, url, "resumed-2")
+        page.route("**/vaex/run/snapshot?*step=now*", lambda route: held_up.append(route))
+        go_back(path)
+        page.get_by_text("waiting for the first codes").wait_for()
+        Strip(page).slider.press("ArrowLeft")
+        page.wait_for_timeout(500)
+        assert Strip(page).step == 30 and held_up
+        assert page.get_by_test_id("train-map").is_hidden()  # there is no plane yet to show codes in
+        held_up[0].continue_()
+        page.get_by_test_id("train-map").wait_for()
 
 
 def test_a_run_before_its_first_row(page: Any, url: str, folder: Path) -> None:
@@ -617,19 +637,6 @@ def test_maps_and_heat_maps_of_other_sizes(page: Any, url: str, folder: Path, di
 
 
 # ---- without a browser
-
-
-def test_the_bootstrap_asks_for_all_that_the_entry_imports() -> None:
-    def imports(file: str) -> set[str]:
-        return set(re.findall(r'^import .* from "\./(.*)";$', live_files.FILES[file].read_text(), re.MULTILINE))
-
-    found, new = {"trainer.js"}, {"trainer.js"}
-    while new:
-        new = set().union(*map(imports, new)) - found
-        found |= new
-    listed = re.search(r"const EARLY = \[(.*?)\];", live_files.bootstrap("trainer"), re.DOTALL)
-    assert listed
-    assert set(re.findall(r'"(.*?)"', listed.group(1))) == found
 
 
 def test_the_component_refuses_a_run_without_a_name() -> None:

@@ -1,24 +1,25 @@
 """The modules and style sheets of the live components: one flat set of names, served at `/vaex/live/VERSION/FILE`.
 
 Each component has a folder, and what several of them need lies in `shared/`; in the browser all are neighbours, so that
-`./dom.js` is the same file to everyone. A component's `bootstrap.js` is not among them: it travels with Streamlit.
+`./dom.js` is the same file to everyone. `bootstrap.js` is not among them: it travels with Streamlit.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 COMPONENTS = ("shared", "explorer", "trainer")
-BOOTSTRAP = "bootstrap.js"
+BOOTSTRAP = FOLDER / "shared" / "bootstrap.js"
 KINDS = {".js", ".css"}
 
 
 def _files() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(path for name in COMPONENTS for path in (FOLDER / name).iterdir() if path.suffix in KINDS):
-        if path.name == BOOTSTRAP:
+        if path == BOOTSTRAP:
             continue
         if path.name in found:
             raise RuntimeError(f"two live components have a file {path.name}: {found[path.name]} and {path}")
@@ -41,6 +42,15 @@ VERSION = _version()
 """Version of the live modules, the folder of their address; browsers may keep them for ever."""
 
 
-def bootstrap(component: str) -> str:
-    """The script that Streamlit itself carries to the browser: it fetches the modules and mounts the component."""
-    return (FOLDER / component / BOOTSTRAP).read_text(encoding="utf-8")
+
+_IMPORT = re.compile(r'^(?:import .*|}) from "\./(.*)";$', re.MULTILINE)
+
+
+def modules(entry: str) -> list[str]:
+    """The entry and all modules that it imports, directly or not, in the order of their names."""
+    found: set[str] = set()
+    new = {entry}
+    while new:
+        found |= new
+        new = {name for file in new for name in _IMPORT.findall(FILES[file].read_text(encoding="utf-8"))} - found
+    return sorted(found)

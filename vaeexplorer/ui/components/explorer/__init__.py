@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, TypedDict
 
-import streamlit as st
-
-from vaeexplorer.ui.components.live_files import VERSION, bootstrap
+from vaeexplorer.ui.components import live_component
 
 REQUIRED = frozenset({"name", "digest", "latent_dim", "posterior", "shape", "kl", "active", "prior", "link"})
 """Keys without which the component cannot show a model."""
@@ -23,12 +20,6 @@ class ExplorerState(TypedDict):
     """What the component tells Python: z (D floats) once the visitor has come to rest, None before."""
 
     z: list[float] | None
-
-
-@cache
-def _component() -> Any:
-    """Register the component once; only the bootstrap travels with it."""
-    return st.components.v2.component("vaeexplorer_explorer", js=bootstrap("explorer"))
 
 
 def _check(model: Mapping[str, Any], z: Sequence[float] | None) -> None:
@@ -56,6 +47,14 @@ def explorer(model: Mapping[str, Any], z: Sequence[float] | None, key: str) -> E
     Raises: ValueError if keys are missing, lengths differ from D, or z is not finite.
     """
     _check(model, z)
-    data = {"model": dict(model), "version": VERSION, "z": None if z is None else [float(value) for value in z]}
-    result = _component()(data=data, key=key, on_z_change=lambda: None)
+    name, digest = str(model["name"]), str(model["digest"])
+    result = live_component.show(
+        "explorer",
+        "Explore",
+        key=key,
+        identity=f"{name} {digest}",
+        data={"model": dict(model), "z": None if z is None else [float(value) for value in z]},
+        states=("z",),
+        early=("decoder", {"model": name, "v": digest}),
+    )
     return {"z": result.z}

@@ -4,6 +4,7 @@ import { createExports, createMessages, createMoves } from "./controls.js";
 import { createDensity } from "./density.js";
 import { button, debounce, el, throttle } from "./dom.js";
 import { createEngine } from "./engine.js";
+import { entry, styleSheet } from "./mounting.js";
 import { createOrdinary } from "./ordinary.js";
 import { createPlace } from "./place.js";
 import { createPrior } from "./prior.js";
@@ -17,8 +18,6 @@ const REPORT_AFTER = 250;       // ms of rest before Streamlit hears of z
 const TINY = 16;                // pixels: pictures so small are not smoothed when enlarged
 const TEXT_FIELDS = "input:not([type=range]):not([type=radio]), textarea, [contenteditable]";
 
-const views = new WeakMap();    // component's root -> its view
-
 /** z as Streamlit gets it. */
 const toText = (z) => JSON.stringify(Array.from(z, (v) => Number(v.toFixed(6))));
 
@@ -30,7 +29,7 @@ function beginning(prior, z) {
 
 /** One model's view inside a root element. */
 class View {
-  constructor(component, { root, decoder, style }) {
+  constructor(component, { root, early, style }) {
     const { data, parentElement, setStateValue } = component;
     this.model = data.model;
     this.host = parentElement;
@@ -49,7 +48,7 @@ class View {
     this.build();
     this.connect();
     this.listen();
-    this.run(decoder, style, given);
+    this.run(early, style, given);
   }
 
   build() {
@@ -151,14 +150,13 @@ class View {
   }
 
   /** Load, paint the first picture, then everything that can wait. */
-  async run(decoder, style, given) {
+  async run(early, style, given) {
     try {
-      const sheet = new CSSStyleSheet();
-      sheet.replaceSync((await style).join("\n"));
+      const sheet = styleSheet(await style);
       if (this.quit.signal.aborted) return;
-      this.host.adoptedStyleSheets = [sheet];       // Streamlit's own styles are elements, not adopted sheets
+      this.host.adoptedStyleSheets = [sheet];
       this.host.append(this.root);
-      const buffer = await this.server.decoder(decoder);
+      const buffer = await this.server.decoder(early);
       if (this.quit.signal.aborted) return;
       this.engine.load(buffer);
       this.engine.show(this.place.z);
@@ -288,17 +286,4 @@ class View {
   }
 }
 
-/** Show a model, or follow new data for the one that is shown. `early` carries what the bootstrap already fetches. */
-export function mount(component, early) {
-  const { parentElement, data } = component, view = views.get(parentElement);
-  if (view && view.model.digest === data.model.digest && view.model.name === data.model.name) view.update(component);
-  else {
-    view?.destroy();
-    views.set(parentElement, new View(component, early));
-  }
-}
-
-export function unmount(parentElement) {
-  views.get(parentElement)?.destroy();
-  views.delete(parentElement);
-}
+export default entry(View);

@@ -7,24 +7,15 @@ Python registers the component and names the run; the modules in this folder (li
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, TypedDict
 
-import streamlit as st
-
-from vaeexplorer.ui.components.live_files import VERSION, bootstrap
+from vaeexplorer.ui.components import live_component
 
 
 class TrainerState(TypedDict):
     """What the component tells Python: the step that the visitor looks back at, None while it follows the run."""
 
     selected: int | None
-
-
-@cache
-def _component() -> Any:
-    """Register the component once; only the bootstrap travels with it."""
-    return st.components.v2.component("vaeexplorer_trainer", js=bootstrap("trainer"))
 
 
 def trainer(run: Mapping[str, Any], key: str) -> TrainerState:
@@ -37,5 +28,13 @@ def trainer(run: Mapping[str, Any], key: str) -> TrainerState:
     name = run.get("name")
     if not isinstance(name, str) or not name:
         raise ValueError(f"The trainer needs the name of a run; received {sorted(run)}.")
-    result = _component()(data={"run": {"name": name}, "version": VERSION}, key=key, on_selected_change=lambda: None)
+    result = live_component.show(
+        "trainer",
+        "Train",
+        key=key,
+        identity=name,
+        data={"run": {"name": name}},
+        states=("selected",),
+        early=("run", {"name": name, "since": 0}),
+    )
     return {"selected": result.selected}

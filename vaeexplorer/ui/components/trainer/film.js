@@ -52,11 +52,11 @@ export class Film {
     this.server = server;
     this.onFrame = onFrame;
     this.onNow = onNow;
-    this.resting = true;
     this.clear();
   }
 
   clear() {
+    this.resting = true;        // until the latest observation is here
     this.steps = [];            // that the run keeps, ascending
     this.frames = new Map();    // step -> frame
     this.now = null;            // the latest observation
@@ -132,7 +132,7 @@ export class Film {
       this.keep(frame);
       this.onFrame(frame);
     } catch {
-      this.failed.set(step, (this.failed.get(step) ?? 0) + 1);
+      if (epoch === this.epoch) this.failed.set(step, (this.failed.get(step) ?? 0) + 1);
     } finally {
       busy.delete(step);
       if (epoch === this.epoch && !this.resting) this.fill();

@@ -67,6 +67,9 @@ export function createMap() {
     return from.points.map((v, i) => v + t * (to[i] - v));
   }
 
+  /** Whether there is something to show and a plane to show it in: kept snapshots may come before the newest codes. */
+  const ready = () => moment && (axes || moment.a.dimensions === 1);
+
   const half = () => (config?.posterior === "bernoulli" ? 0.5 : 0);
 
   /** How far the map reaches: nearly all codes, of the newest frame and the shown one, and the prior's second ring. */
@@ -156,6 +159,7 @@ export function createMap() {
     },
     forget() {
       [axes, moment] = [null, null];
+      [canvas.hidden, waiting.hidden] = [true, false];
       seen = new WeakMap();
     },
     /** The newest codes decide on the plane; it is turned to lie as the one before. */
@@ -168,7 +172,7 @@ export function createMap() {
       moment = next;
     },
     draw(colours, theme) {
-      if (!moment || (!axes && moment.a.dimensions !== 1)) return;
+      if (!ready()) return;
       canvas.hidden = false;
       waiting.hidden = true;
       const ground = surface(canvas);
@@ -190,7 +194,7 @@ export function createMap() {
       context.restore();
     },
     describe(when) {
-      if (!moment) return;
+      if (!ready()) return;
       const { a } = moment, share = plain(Number((100 * placed(a).share).toPrecision(2)));
       const rings = config?.prior === "standard_normal" && a.dimensions > 1;
       const what = a.dimensions === 1 ? "Across: z1; up: the class."

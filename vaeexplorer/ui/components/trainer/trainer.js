@@ -8,6 +8,7 @@ import { createGallery } from "./gallery.js";
 import { createHeat } from "./heat.js";
 import { createMap } from "./latent_map.js";
 import { createMoment } from "./moment.js";
+import { entry, styleSheet } from "./mounting.js";
 import { createNarration } from "./narration.js";
 import { createNumbers } from "./numbers.js";
 import { createOrders } from "./orders.js";
@@ -24,17 +25,16 @@ const KINDS = ["text", "quiet", "edge", "input", "encoder", "mu", "z", "decoder"
 const LOST = "Connection lost, trying again. The run itself goes on: it does not depend on this page.";
 
 const byName = (estimates) => Object.fromEntries(estimates.map((estimate) => [estimate.name, estimate]));
-const views = new WeakMap();    // component's root -> its view
 
 /** One run's view inside a root element. */
 class View {
-  constructor(component, { root, style, first }) {
+  constructor(component, { root, early, style }) {
     const { data, parentElement, setStateValue } = component;
     this.name = data.run.name;
     this.host = parentElement;
     this.setStateValue = setStateValue;
     this.server = createRunServer(root, this.name);
-    this.first = first;                         // the answer that the bootstrap already asked for
+    this.early = early;                         // the answer that the bootstrap already asked for
     this.rows = new Rows();
     this.offset = 0;
     this.answer = null;
@@ -111,8 +111,7 @@ class View {
 
   async begin(style) {
     try {
-      const sheet = new CSSStyleSheet();
-      sheet.replaceSync((await style).join("\n"));
+      const sheet = styleSheet(await style);
       if (this.gone) return;
       this.host.adoptedStyleSheets = [sheet];
       this.host.append(this.root);
@@ -126,10 +125,10 @@ class View {
 
   /** The run as it is now; the first question was asked before these modules were here. */
   async ask() {
-    const early = this.first;
-    this.first = null;
-    const answer = early ? await early.catch(() => null) : null;
-    return answer ?? this.server.state(this.offset);
+    const { early } = this;
+    this.early = null;
+    const answer = await early?.catch(() => null);
+    return answer?.ok ? answer.json() : this.server.state(this.offset);
   }
 
   async order(wish, pace) {
@@ -374,17 +373,4 @@ class View {
   }
 }
 
-/** Show a run, or follow new data for the one that is shown. `early` carries what the bootstrap already fetches. */
-export function mount(component, early) {
-  const { parentElement, data } = component, view = views.get(parentElement);
-  if (view && view.name === data.run.name) view.update(component);
-  else {
-    view?.destroy();
-    views.set(parentElement, new View(component, early));
-  }
-}
-
-export function unmount(parentElement) {
-  views.get(parentElement)?.destroy();
-  views.delete(parentElement);
-}
+export default entry(View);
