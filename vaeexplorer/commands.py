@@ -6,7 +6,6 @@ import argparse
 import json
 import platform
 import sys
-import threading
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,6 @@ from tqdm import tqdm
 
 from vaeexplorer import checkpoints, datasets
 from vaeexplorer.records import Estimate
-
-# Bars are drawn by one process alone. tqdm's own lock is one between processes: it stays locked for good if a forked
-# process is killed while it holds it.
-tqdm.set_lock(threading.RLock())
 
 
 def list_datasets(options: argparse.Namespace) -> None:
