@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -30,3 +31,9 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     folder = tmp_path_factory.mktemp("folders")
     monkeypatch.setenv("VAEEXPLORER_DATA", str(folder / "data"))
     monkeypatch.setenv("VAEEXPLORER_RUNS", str(folder / "runs"))
+
+
+@pytest.fixture(autouse=True)
+def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that AppTest ran leaves itself behind as `__main__`, and processes that a later test forks would run it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
