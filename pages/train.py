@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from vaeexplorer.ui import controls, run_comparison, run_manager, run_picker, train_form
+from vaeexplorer.ui import controls, first_look, run_comparison, run_manager, run_picker, train_form
 from vaeexplorer.ui.components.trainer import trainer
 
 controls.heading("Train", "Watch a model learn to draw from a handful of numbers.")
+first_look.begin(run_picker.choose)
 name = run_picker.picker()
 panel = run_picker.open_panel(name)
 
@@ -38,6 +39,7 @@ with st.container():  # also while it is empty: what comes after it must keep it
 if name is None:
     run_picker.welcome()
 else:
+    first_look.explain(name)
     live()
     run_manager.card(name)
 look()

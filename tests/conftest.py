@@ -12,6 +12,7 @@ import pytest
 # Before anything loads torch, and for every process that a test starts: several trainings side by side, each with all
 # cores, run ten times slower than with one thread each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["VAEEXPLORER_FIRST_LOOK"] = "0"  # no training that a test has not asked for
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -131,6 +131,13 @@ def test_someone_trains_a_model_looks_back_leaves_and_finds_it_all_again(
     again.close()
 
 
+def test_a_model_is_learning_before_the_first_click(fresh_app: Callable[..., str], folder: Path, page: Any) -> None:
+    visit(page, fresh_app(VAEEXPLORER_RUNS=str(folder), VAEEXPLORER_FIRST_LOOK="1"))
+    page.get_by_test_id("elbo-curve").wait_for(timeout=60_000)
+    until(lambda: step(page) > 0)
+    assert page.get_by_text("This small run began by itself").is_visible()
+
+
 def test_the_app_dies_and_the_next_one_finds_the_run_that_went_on(
     start_app: Callable[..., AppServer], folder: Path, page: Any
 ) -> None:
