@@ -36,5 +36,5 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 @pytest.fixture(autouse=True)
 def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that AppTest ran leaves itself behind as `__main__`, and processes that a later test forks would run it."""
+    """A page that AppTest ran leaves itself behind as `__main__`, and a later process would run it."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])

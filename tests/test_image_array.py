@@ -79,6 +79,27 @@ def test_a_given_test_part_is_kept(tmp_path: Path) -> None:
     assert load(saved(tmp_path, **parts)).class_names == ()
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (np.tile([-1, 4, 7, 4], 10), ("4", "7")),
+        (np.tile([np.nan, 4, 7, 4], 10), ("4.0", "7.0")),
+        (np.tile(["", "ape", "bee", "ape"], 10), ("ape", "bee")),
+    ],
+)
+def test_images_without_a_label(tmp_path: Path, labels: np.ndarray, names: tuple[str, ...]) -> None:
+    images = load(saved(tmp_path, images=FACES, labels=labels))
+    assert images.class_names == names
+    assert images.preprocessing.endswith("10 of 40 images have no label")
+    found = np.concatenate([images.train_labels, images.test_labels])
+    assert sorted(found) == [-1] * 10 + [0] * 20 + [1] * 10
+
+
+def test_no_image_has_a_label(tmp_path: Path) -> None:
+    images = load(saved(tmp_path, images=FACES, labels=np.full(40, -1)))
+    assert images.train_labels is None and images.preprocessing.endswith("no image has a label")
+
+
 def test_labels_that_are_measurements_are_not_classes(tmp_path: Path) -> None:
     many = np.zeros((1200, 4, 4), np.uint8)
     images = load(saved(tmp_path, x=many, y=np.arange(1200) / 7))

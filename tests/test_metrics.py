@@ -16,11 +16,18 @@ from vaeexplorer.metrics import (
     probe_problem,
     probes,
 )
+from vaeexplorer.records import Estimate
 
 
 def grid(*counts: int) -> np.ndarray:
     """Every combination of factors with so many values each, (N, F)."""
     return np.stack([axis.ravel() for axis in np.meshgrid(*map(np.arange, counts), indexing="ij")], axis=1)
+
+
+def binomial_error(share: Estimate) -> float:
+    """sqrt(p (1 - p) / n) with p = (right + 1) / (n + 2)."""
+    p = (share.value * share.n + 1) / (share.n + 2)
+    return math.sqrt(p * (1 - p) / share.n)
 
 
 def test_a_perfect_code_has_gap_one() -> None:
@@ -128,7 +135,8 @@ def test_dci_and_factor_vae_score_of_a_perfect_code_are_one() -> None:
     for share in (found.disentanglement, found.completeness, found.informativeness):
         assert (share.value, share.stderr) == pytest.approx((1, 0), abs=1e-12)
     score = factor_vae_score(codes, factors, seed=0)
-    assert (score.value, score.stderr, score.n) == (1, 0, 800)
+    assert (score.value, score.n) == (1, 800)
+    assert score.stderr == pytest.approx(binomial_error(score))
 
 
 def test_dci_and_factor_vae_score_of_independent_noise() -> None:
@@ -141,7 +149,7 @@ def test_dci_and_factor_vae_score_of_independent_noise() -> None:
     assert found.informativeness.stderr == pytest.approx(math.sqrt(3 / 16 / 3 / 1500), rel=0.1)
     score = factor_vae_score(noise, factors, seed=0, votes=8000)
     assert abs(score.value - 1 / 3) < 5 * score.stderr
-    assert score.stderr == pytest.approx(math.sqrt(score.value * (1 - score.value) / 4000))
+    assert score.stderr == pytest.approx(binomial_error(score))
 
 
 def test_disentanglement_and_completeness_are_different_things() -> None:
@@ -224,7 +232,7 @@ def test_probes_on_codes_they_can_and_cannot_tell_apart() -> None:
     assert nearest.value > 0.95
     for estimate in found["chance"]:
         assert abs(estimate.value - 0.25) < 5 * estimate.stderr
-        assert estimate.stderr == pytest.approx(math.sqrt(estimate.value * (1 - estimate.value) / estimate.n))
+        assert estimate.stderr == pytest.approx(binomial_error(estimate))
 
 
 def test_split_takes_the_same_share_of_each_class_and_nothing_without_one() -> None:
@@ -236,6 +244,19 @@ def test_split_takes_the_same_share_of_each_class_and_nothing_without_one() -> N
     assert (labels[np.concatenate([fit, test])] >= 0).all()
     np.testing.assert_array_equal(fit, balanced_split(labels, 0.5, seed=0)[0])
     assert list(fit) != list(balanced_split(labels, 0.5, seed=1)[0])
+
+
+def test_a_rare_class_is_among_those_fitted_to_and_counted():
+    labels = np.array([0] * 10_000 + [1] * 2 + [2])
+    fit, rest = balanced_split(labels, 0.1, seed=0)
+    assert [int((labels[part] == k).sum()) for part in (fit, rest) for k in (0, 1, 2)] == [1000, 1, 0, 9000, 1, 1]
+
+
+def test_all_right_or_all_wrong_is_no_certainty():
+    codes = np.array([[0.0], [1], [10], [11]])
+    for estimate in probes(codes, np.array([0, 0, 1, 1]), codes[[0, 2]], np.array([0, 1]), neighbours=1):
+        assert estimate.value == 1
+        assert estimate.stderr == pytest.approx(math.sqrt(0.75 * 0.25 / 2))  # p = (2 + 1) / (2 + 2)
 
 
 @pytest.mark.parametrize(

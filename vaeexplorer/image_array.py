@@ -88,16 +88,24 @@ def as_images(array: np.ndarray, name: str) -> tuple[np.ndarray, str]:
 def as_classes(labels: np.ndarray | None, count: int, name: str) -> tuple[np.ndarray | None, tuple[str, ...], str]:
     """Labels of any kind as positions (N,) in their sorted names, and a remark in words.
 
+    Numbers below 0, NaN and empty words mean that the class is unknown: position -1, and no name.
     Raises: DataError if there is not one label for each of `count` images.
     """
     if labels is None:
         return None, (), ""
     if labels.size != count:
         raise DataError(f"{name} holds {labels.size} labels for {count} images: expected one for each")
-    values, positions = np.unique(labels.ravel(), return_inverse=True)
+    labels = labels.ravel()
+    known = labels >= 0 if labels.dtype.kind in "iuf" else labels.astype(str) != ""  # NaN >= 0 is false
+    values, positions = np.unique(labels[known], return_inverse=True)
     if len(values) > MOST_CLASSES:
         return None, (), f"labels not used, for they take {len(values):,} values"
-    return positions.astype(np.int64), tuple(str(value) for value in values), ""
+    if not len(values):
+        return None, (), "no image has a label"
+    classes = np.full(count, -1, np.int64)
+    classes[known] = positions
+    remark = "" if known.all() else f"{count - known.sum():,} of {count:,} images have no label"
+    return classes, tuple(str(value) for value in values), remark
 
 
 def _as_values(array: np.ndarray, name: str) -> tuple[np.ndarray, str]:

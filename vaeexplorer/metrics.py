@@ -172,12 +172,15 @@ def probe_problem(labels: np.ndarray | None) -> str | None:
 
 
 def balanced_split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of images to fit to, `share` of each class rounded down, and of the others; labels below 0 in none."""
+    """Positions of images to fit to and of the others; labels below 0 in none.
+
+    To fit to: `share` of each class rounded down, but one image of every class that has two.
+    """
     rng, labels = np.random.default_rng(seed), np.asarray(labels)
     fit, rest = [], []
     for value in np.unique(labels[labels >= 0]):
         members = rng.permutation(np.flatnonzero(labels == value))
-        cut = int(len(members) * share)
+        cut = max(int(len(members) * share), min(1, len(members) - 1))
         fit.append(members[:cut])
         rest.append(members[cut:])
     return rng.permutation(np.concatenate(fit)), rng.permutation(np.concatenate(rest))
@@ -207,9 +210,12 @@ def probes(
 
 
 def _share(right: int, count: int, over: str, name: str) -> Estimate:
-    """A relative frequency with its binomial standard error sqrt(p (1 - p) / n)."""
-    share = right / count
-    return Estimate(share, math.sqrt(share * (1 - share) / count), count, "unbiased", over, name, "")
+    """A relative frequency with its binomial standard error sqrt(p (1 - p) / n).
+
+    In the error p = (right + 1) / (n + 2): none of n, or all of them, is no certainty.
+    """
+    likely = (right + 1) / (count + 2)
+    return Estimate(right / count, math.sqrt(likely * (1 - likely) / count), count, "unbiased", over, name, "")
 
 
 def _checked(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
