@@ -81,6 +81,12 @@ def test_samples_have_the_moments_of_q(q, kind):
         assert abs(z_score((z[:, 0, j] - q.mean[0, j]) ** 2, q.std[0, j].item() ** 2)) < 5
 
 
+def test_no_code_is_likelier_than_the_likeliest():
+    others = torch.randn((500, 4, 3), generator=generator(), dtype=torch.float64)
+    for q, codes in ((gaussian(), others), (bits(), (others > 0).double())):
+        assert (q.log_prob(q.likeliest[None]) >= q.log_prob(codes)).all()
+
+
 def test_same_seed_same_bits():
     for kind in (DiagonalGaussian, BernoulliLatent):
         assert torch.equal(kind.noise((2, 3, 4), generator(7)), kind.noise((2, 3, 4), generator(7)))

@@ -5,6 +5,7 @@ import torch
 from tests.exact import ELBO, KL, RECONSTRUCTION, X, linear_vae
 from vaeexplorer import evaluation
 from vaeexplorer.configs import VaeConfig
+from vaeexplorer.image_set import image_seed
 from vaeexplorer.vae import VAE
 
 
@@ -236,15 +237,17 @@ def test_encode_all_gives_each_image_its_code_and_terms(exact):
     assert standard.std() == pytest.approx(1, abs=0.05)
 
 
-def test_encode_all_binarises_as_posterior_parameters_does_and_can_be_cancelled():
+def test_encode_all_sees_each_image_as_encode_sees_it_and_can_be_cancelled():
     torch.manual_seed(0)
     vae = VAE(VaeConfig(image_shape=(1, 8, 8), hidden=(16,), latent_dim=3)).eval()
     images = np.random.default_rng(0).integers(0, 256, (1100, 1, 8, 8), dtype=np.uint8)
     seen = []
     found = evaluation.encode_all(vae, images, 5, lambda *args: seen.append(args))
-    mean, std = evaluation.posterior_parameters(vae, images, 5)
-    np.testing.assert_array_equal(found.mean, mean)
-    np.testing.assert_array_equal(found.std, std)
+    for i in (0, 1, 499, 500, 1099):
+        alone = evaluation.encode(vae, images[i] / np.float32(255), image_seed(5, i))
+        np.testing.assert_allclose(found.mean[i], alone.mean, atol=1e-5)
+        np.testing.assert_allclose(found.std[i], alone.std, atol=1e-5)
+        np.testing.assert_allclose(found.kl_per_dimension[i], alone.kl_per_dimension, atol=1e-5)
     assert [text for _, text in seen][1] == "codes: image 500 of 1,100"
     np.testing.assert_array_equal(found.elbo, evaluation.encode_all(vae, images, 5, lambda *_: None).elbo)
     assert not np.array_equal(found.sample, evaluation.encode_all(vae, images, 6, lambda *_: None).sample)

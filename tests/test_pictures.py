@@ -34,16 +34,19 @@ def noise(mode: str, size: tuple[int, int], seed: int = 0) -> Image.Image:
     return Image.merge(mode, [Image.fromarray(channel) for channel in pixels])
 
 
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and has next to no pixels."""
+def png(width: int, height: int, bits: int, colour: int, rows: bytes) -> bytes:
+    """A PNG file from its rows, each a byte 0 and its numbers; colour 0 is grey, 2 RGB, 4 and 6 these with alpha."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    )
+    head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and has next to no pixels."""
+    return png(width, height, 8, 0, b"\0" * 100)
 
 
 def test_an_image_of_the_right_size_passes_unchanged() -> None:
@@ -114,6 +117,21 @@ def test_sixteen_bits_keep_their_greys() -> None:
         x, words = prepare_image(encoded(Image.fromarray(values), kind), GREY)
         np.testing.assert_allclose(x[0], values / 65535, atol=0.5 / 255)
         assert words == "reduced to 8 bits"
+
+
+@pytest.mark.parametrize(("colour", "numbers"), [(2, 3), (4, 2), (6, 4)])
+def test_sixteen_bit_colours_are_said_to_be_reduced(colour: int, numbers: int) -> None:
+    values = np.linspace(0, 65535, 28 * 28 * numbers).reshape(28, -1).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    assert prepare_image(png(28, 28, 16, colour, rows), GREY)[1].split("; ")[0] == "reduced to 8 bits"
+    eight = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in values)
+    assert "8 bits" not in prepare_image(png(28, 28, 8, colour, eight), GREY)[1]
+
+
+def test_an_image_that_fits_in_one_direction_is_not_called_scaled() -> None:
+    x, words = prepare_image(encoded(Image.new("L", (28, 14), "white")), GREY)
+    assert (x[0, 7:21] == 1).all()
+    assert words == "14x28 pixels in the middle of 28x28, the rest black"
 
 
 def test_float_tiffs_are_unit_floats_or_refused() -> None:

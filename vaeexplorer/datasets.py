@@ -75,7 +75,7 @@ def load(
     if entry is None:
         images = _load_path(str(name_or_path), image_size, progress)
     elif isinstance(entry.loader, TorchvisionSet):
-        train, test = load_parts(entry.loader, _data_root(data_dir), download, progress)
+        train, test = load_parts(entry.loader, data_root(data_dir), download, progress)
         images = _from_parts(str(name_or_path), train, test, entry.loader.preprocessing)
     else:
         images = entry.loader()
@@ -87,10 +87,11 @@ def available(name_or_path: str | Path, data_dir: str | Path | None = None) -> b
     entry = DATASETS.get(str(name_or_path))
     if entry is None:
         return os.path.isdir(name_or_path) or _is_array(str(name_or_path))
-    return not isinstance(entry.loader, TorchvisionSet) or entry.loader.find(_data_root(data_dir)) is not None
+    return not isinstance(entry.loader, TorchvisionSet) or entry.loader.find(data_root(data_dir)) is not None
 
 
-def _data_root(data_dir: str | Path | None) -> Path:
+def data_root(data_dir: str | Path | None) -> Path:
+    """Where torchvision's data sets lie: the folder that is named, else $VAEEXPLORER_DATA, else `data`."""
     return Path(data_dir or os.environ.get("VAEEXPLORER_DATA") or "data").expanduser()
 
 

@@ -66,6 +66,11 @@ class DiagonalGaussian:
     def std(self) -> Tensor:
         return self.log_std.exp()
 
+    @property
+    def likeliest(self) -> Tensor:
+        """The code (B, D) of greatest density: the mean."""
+        return self.mean
+
     def sample(self, noise: Tensor) -> Tensor:
         """z = mean + std * noise, differentiable in both (the reparametrization trick); noise (S, B, D) normal."""
         return self.mean + self.std * noise
@@ -98,6 +103,11 @@ class BernoulliLatent:
     @property
     def std(self) -> Tensor:
         return torch.sqrt(self.mean * torch.sigmoid(-self.logits))
+
+    @property
+    def likeliest(self) -> Tensor:
+        """The code (B, D) of greatest probability: the bits nearest to the mean."""
+        return self.mean.round()
 
     def sample(self, noise: Tensor) -> Tensor:
         """z = 1 where noise < probability; noise (S, B, D) uniform on [0, 1). Not differentiable."""

@@ -63,6 +63,11 @@ def fixed_order(count: int, seed: int = 0) -> np.ndarray:
     return np.random.RandomState(seed).permutation(count)  # the legacy generator: its stream is frozen for good
 
 
+def image_seed(seed: int, index: int) -> int:
+    """The seed of what is drawn at random for image number `index` of a set: the same wherever the image is shown."""
+    return (seed + 0x9E3779B1 * (index + 1)) % 2**32  # an odd factor keeps all images apart
+
+
 def held_out_tenth(images: ImageSet) -> ImageSet:
     """The training images split into a training part and, a tenth of them, a test part: alike for the same number."""
     order = fixed_order(len(images.train))

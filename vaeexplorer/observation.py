@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from vaeexplorer.bounds import iwae_bound, log_weights
-from vaeexplorer.distributions import BernoulliLatent
 from vaeexplorer.elbo import ElboTerms
 from vaeexplorer.image_set import fixed_order
 from vaeexplorer.records import Estimate, Kind, Observation, Originals
@@ -70,7 +69,7 @@ class Watch:
         q = vae.posterior(self._x)
         reconstruction = vae.log_likelihood(self._x, q.sample(self._noise))[0]
         terms = ElboTerms(reconstruction.cpu().double(), vae.prior.kl_per_dimension(q).cpu().double())
-        z = torch.cat([_likeliest(q)[self._shown], vae.prior.sample(self._prior_noise)])
+        z = torch.cat([q.likeliest[self._shown], vae.prior.sample(self._prior_noise)])
         pictures = vae.decode(z.unsqueeze(0))[0]
         weights = self._weights(vae, q)
         _refuse_what_is_not_finite(step, (terms.elbo, weights, pictures, q.mean))
@@ -140,11 +139,6 @@ def _shown(labels: np.ndarray | None, count: int) -> np.ndarray:
     for label in classes:
         turn[labels == label] = np.arange((labels == label).sum())
     return np.lexsort((labels, turn))[:SHOWN]
-
-
-def _likeliest(q: Posterior) -> Tensor:
-    """The code (N, D) that q finds likeliest: its mean, or for Bernoulli latents the bits nearest to it."""
-    return q.mean.round() if isinstance(q, BernoulliLatent) else q.mean
 
 
 def _part(q: Posterior, which: slice) -> Posterior:

@@ -6,6 +6,7 @@ Sizes are checked before anything is decoded, so that a small file that claims t
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -23,6 +24,8 @@ MNIST_SHARE = 20 / 28  # MNIST fits each digit into 20 of its 28 pixels
 SMALL_SIDE = 16  # pixels: images below this have no margin to spare; the 8x8 digits fill their frame
 INK = 0.05  # a drawing's pixels below this are paper
 EXIF_ORIENTATION = 0x0112
+DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+DEEP_COLOURS = re.compile(r";16[BLN]")  # 16-bit colours as Pillow's readers name them, which cut them to 8 bits
 PRINT_MODES = ("CMYK", "LAB")  # a conversion to RGB may change the colours
 
 
@@ -74,6 +77,7 @@ def upright_rgb(picture: Image.Image, name: str = "the image") -> tuple[Image.Im
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # of odd metadata
+            deep = _is_deep(picture)
             frames = getattr(picture, "n_frames", 1)
             turned = picture.getexif().get(EXIF_ORIENTATION, 1) in range(2, 9)
             picture = ImageOps.exif_transpose(picture)
@@ -83,9 +87,10 @@ def upright_rgb(picture: Image.Image, name: str = "the image") -> tuple[Image.Im
     words = join_words(
         f"first of {frames} frames" if frames > 1 else "",
         "turned as its EXIF data say" if turned else "",
+        "reduced to 8 bits" if deep else "",
     )
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        return _from_deep(picture, name).convert("RGB"), join_words(words, "reduced to 8 bits")
+    if picture.mode in DEEP_MODES:
+        return _from_deep(picture, name).convert("RGB"), words
     if picture.has_transparency_data:
         black = Image.new("RGBA", picture.size, "black")
         black.alpha_composite(picture.convert("RGBA"))
@@ -103,6 +108,8 @@ def fit(picture: Image.Image, height: int, width: int) -> tuple[Image.Image, str
     small = picture.resize((columns, rows), Image.Resampling.LANCZOS, reducing_gap=3.0)
     frame = Image.new(picture.mode, (width, height))
     frame.paste(small, ((width - columns) // 2, (height - rows) // 2))
+    if small.size == picture.size:
+        return frame, f"{rows}x{columns} pixels in the middle of {height}x{width}, the rest black"
     margins = ", the rest black" if (columns, rows) != (width, height) else ""
     return frame, f"scaled from {picture.height}x{picture.width} to {rows}x{columns}{margins}"
 
@@ -157,6 +164,12 @@ def _start(mass: np.ndarray, frame: int) -> int:
     middle = frame / 2 if frame >= SMALL_SIDE else (frame - 1) / 2
     centre = float((np.arange(len(mass)) + 0.5) @ mass / mass.sum())
     return int(np.clip(np.ceil(middle - centre), 0, frame - len(mass)))
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    """Whether a picture that is not decoded yet holds more than 8 bits for each number."""
+    tiles = getattr(picture, "tile", ())  # what is to be decoded; gone once that is done
+    return picture.mode in DEEP_MODES or any(DEEP_COLOURS.search(str(tile)) for tile in tiles)
 
 
 def _from_deep(picture: Image.Image, name: str) -> Image.Image:

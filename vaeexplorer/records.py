@@ -83,6 +83,25 @@ class CodeRecord:
 
 
 @dataclass(frozen=True)
+class ReconstructionRecord:
+    """N images beside what a model makes of them; pictures are float32 in [0, 1].
+
+    seen (N, C, H, W): what the likelihood sees, binarised if it is Bernoulli.
+    mean (N, C, H, W): E[x|z] at the mean of q(z|x); for Bernoulli latents at the bits nearest to it.
+    draws (N, K, C, H, W): E[x|z] at the first K draws of q.
+    spread (N, C, H, W): standard deviation of E[x|z] over all draws of q, in grey levels from 0 to 1: what not knowing
+        z does to each pixel. The noise of p(x|z) itself is not part of it.
+    codes: q(z|x) and the terms of each image, averaged over the same draws.
+    """
+
+    seen: np.ndarray
+    mean: np.ndarray
+    draws: np.ndarray
+    spread: np.ndarray
+    codes: tuple[CodeRecord, ...]
+
+
+@dataclass(frozen=True)
 class Observation:
     """What is seen of a model in training at one step, always on the same held-out images with the same noise.
 

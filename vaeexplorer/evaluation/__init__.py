@@ -8,12 +8,13 @@ import torch
 from vaeexplorer.evaluation.codes import Encoded, aggregate_codes, decode, encode, encode_all, posterior_parameters
 from vaeexplorer.evaluation.estimators import DEFAULT_SAMPLES, ESTIMATORS, disentanglement
 from vaeexplorer.evaluation.question import Progress, Question
+from vaeexplorer.evaluation.reconstructions import reconstruct
 from vaeexplorer.records import Estimate
 from vaeexplorer.vae import VAE
 
 __all__ = [
     "DEFAULT_SAMPLES", "ESTIMATORS", "Encoded", "Progress", "Question", "aggregate_codes", "decode", "disentanglement",
-    "encode", "encode_all", "evaluate", "posterior_parameters",
+    "encode", "encode_all", "evaluate", "posterior_parameters", "reconstruct",
 ]  # fmt: skip
 
 

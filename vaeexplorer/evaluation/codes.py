@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vaeexplorer.evaluation.question import ROWS, Progress, Question, posteriors
+from vaeexplorer.image_set import image_seed
 from vaeexplorer.latents import log_aggregate_posterior
 from vaeexplorer.records import CodeRecord, Estimate
 from vaeexplorer.training import unit
-from vaeexplorer.vae import VAE
+from vaeexplorer.vae import VAE, Posterior
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,34 @@ def encode(vae: VAE, x: np.ndarray, seed: int, samples: int = 64) -> CodeRecord:
     """q(z|x) of one image x (C, H, W) in [0, 1], and the terms of its bound by `samples` draws.
 
     A Bernoulli likelihood sees the binarised image, drawn by the same seed.
+    Raises ValueError if the model's numbers are not finite.
     """
     generator = torch.Generator(vae.device).manual_seed(seed)
     batch = vae.binarized(torch.from_numpy(x).float().unsqueeze(0).to(vae.device), generator)
     q = vae.posterior(batch)
     noise = q.noise((samples, *q.mean.shape), generator, vae.device)
-    log_likelihood = vae.log_likelihood(batch, q.sample(noise))[:, 0].double().cpu().numpy()
-    kl = vae.prior.kl_per_dimension(q)[0].double().cpu().numpy()
-    reconstruction = Estimate.mean_of(log_likelihood, kind="unbiased", over="samples of q", name="reconstruction")
-    bound = Estimate(
-        reconstruction.value - kl.sum(), reconstruction.stderr, samples, "lower bound", "samples of q", "elbo"
-    )
+    log_likelihood = vae.log_likelihood(batch, q.sample(noise))[:, 0]
+    return code_record(q, vae.prior.kl_per_dimension(q), log_likelihood)
+
+
+def code_record(q: Posterior, kl_per_dimension: Tensor, log_likelihood: Tensor) -> CodeRecord:
+    """The record of one image from its q, the KL (1, D) of each dimension, and log p(x|z) (S,) of S draws of q.
+
+    Raises ValueError if one of them is not finite.
+    """
+    refuse_what_is_not_finite(q.mean, q.std, kl_per_dimension, log_likelihood)
+    kl, over = kl_per_dimension[0].double().cpu().numpy(), "samples of q"
+    logs = log_likelihood.double().cpu().numpy()
+    reconstruction = Estimate.mean_of(logs, kind="unbiased", over=over, name="reconstruction")
     exact = Estimate(float(kl.sum()), 0.0, 1, "exact", "this image", "kl")
+    bound = Estimate(reconstruction.value - exact.value, reconstruction.stderr, len(logs), "lower bound", over, "elbo")
     return CodeRecord(q.mean[0].cpu().numpy(), q.std[0].cpu().numpy(), kl, reconstruction, exact, bound)
+
+
+def refuse_what_is_not_finite(*numbers: Tensor) -> None:
+    """Raises ValueError, one line for people, if one of a model's numbers for an image is not finite."""
+    if not all(bool(torch.isfinite(part).all()) for part in numbers):
+        raise ValueError("the model's numbers for this image are not finite: choose another checkpoint")
 
 
 @torch.inference_mode()
@@ -76,21 +93,31 @@ def posterior_parameters(vae: VAE, images: np.ndarray, seed: int) -> tuple[np.nd
 def encode_all(vae: VAE, images: np.ndarray, seed: int, progress: Progress) -> Encoded:
     """Encode, draw, decode: everything that a map shows of images (N, C, H, W), uint8 or float in [0, 1], in one pass.
 
-    A Bernoulli likelihood sees binarised images, drawn by the seed as posterior_parameters draws them.
+    A Bernoulli likelihood sees binarised images: number i is drawn from image_seed(seed, i), and by that seed `encode`
+    and `reconstruct` see the same image.
     Args: progress is told before every 500 images, and may raise to cancel.
     Raises: ValueError for images of another shape than the model's, or none.
     """
     if tuple(images.shape[1:]) != vae.config.image_shape or not len(images):
         raise ValueError(f"expected images (N, {vae.config.image_shape}), at least one, got {images.shape}")
-    question = Question(torch.from_numpy(images), 1, torch.Generator(vae.device).manual_seed(seed), progress)
-    noise = torch.Generator(vae.device).manual_seed(seed ^ 1)  # its own: the binarisation does not depend on it
+    noise = torch.Generator(vae.device).manual_seed(seed)
     rows = []
-    for x in question.batches(vae, ROWS, "codes"):
+    for start in range(0, len(images), ROWS):
+        progress(start / len(images), f"codes: image {start:,} of {len(images):,}")
+        x = _binarized(vae, unit(torch.from_numpy(images[start : start + ROWS]).to(vae.device)), seed, start)
         q = vae.posterior(x)
         z = q.sample(q.noise((1, *q.mean.shape), noise, vae.device))
         found = (q.mean, q.std, z[0], vae.prior.kl_per_dimension(q), vae.log_likelihood(x, z)[0])
         rows.append([part.float().cpu().numpy() for part in found])
     return Encoded(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+
+def _binarized(vae: VAE, x: Tensor, seed: int, start: int) -> Tensor:
+    """Images (B, C, H, W), of which the first is number `start`, as the likelihood wants them."""
+    if vae.config.likelihood != "bernoulli":
+        return x
+    own = torch.Generator(vae.device)
+    return torch.cat([vae.binarized(x[i : i + 1], own.manual_seed(image_seed(seed, start + i))) for i in range(len(x))])
 
 
 @torch.inference_mode()
