@@ -35,6 +35,7 @@ test: requirements-dev browser
 
 bench: requirements-dev browser
 	$(PY) benchmarks/drag.py
+	$(PY) benchmarks/map.py
 	$(PY) benchmarks/train.py
 	$(PY) benchmarks/train.py --page
 

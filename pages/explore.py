@@ -13,7 +13,7 @@ controls.heading("Explore", model_card.explore_lead(name))
 
 @st.fragment
 def live():
-    explorer(model, controls.z_of_link(name), key=f"explorer-{model['digest']}")
+    explorer(model, controls.z_of_link(name), f"explorer-{model['digest']}", controls.direction_of_link(name))
 
 
 live()

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.run_folders import cut_at
-from vaeexplorer import checkpoints, runs
+from vaeexplorer import checkpoints, datasets, evaluation, runs
 from vaeexplorer.__main__ import main
+from vaeexplorer.ui import code_uploads
 
 QUICK = ["--dataset", "digits", "--hidden", "16", "--latent-dim", "2", "--epochs", "2"]
 
@@ -129,6 +130,87 @@ def test_store_keeps_figures_in_the_header(trained, capsys):
     capsys.readouterr()
 
 
+def test_encode_writes_what_each_image_is_and_costs(trained, tmp_path, capsys):
+    out = tmp_path / "codes.npz"
+    assert main(["encode", str(trained), "--images", "50", "--seed", "3", "--out", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert f"50 codes of 2 dimensions are in {out}" in text
+    assert "(lower bound, n = 50 test images)" in text
+    vae, data = checkpoints.load(trained / "last.safetensors"), datasets.load("digits")
+    expected = evaluation.encode_all(vae, data.test[:50], 3, lambda *_: None)
+    with np.load(out, allow_pickle=False) as file:
+        found = dict(file)
+    assert np.array_equal(found["codes"], expected.mean)
+    assert np.array_equal(found["std"], expected.std)
+    assert np.array_equal(found["labels"], data.test_labels[:50])
+    assert tuple(found["names"]) == data.class_names
+    assert all(found[name].shape == (50,) for name in ("kl", "reconstruction", "elbo"))
+    assert np.allclose(found["elbo"], found["reconstruction"] - found["kl"], atol=1e-4)
+    about = json.loads(str(found["about"]))
+    assert (about["dataset"], about["seed"], about["binarization"]) == ("digits", 3, "dynamic")
+    with out.open("rb") as file:
+        upload = code_uploads.find(code_uploads.adopt(file, out.name))
+    assert np.array_equal(upload.codes, expected.mean), "the Map page opens it"
+    assert np.array_equal(upload.label, data.test_labels[:50])
+    assert upload.class_names == data.class_names
+
+
+def test_encode_as_one_json_document_of_all_images(trained, tmp_path, capsys):
+    first, again = tmp_path / "first.npz", tmp_path / "again.npz"
+    assert main(["encode", str(trained), "--out", str(first), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["images"], document["dimensions"], document["out"]) == (360, 2, str(first))
+    assert document["arrays"]["codes"] == document["arrays"]["std"] == [360, 2]
+    found = {e["name"]: e for e in document["estimates"]}
+    measured = {e.name: e for e in checkpoints.read_header(trained / "last.safetensors").estimates}
+    assert found["kl"]["value"] == pytest.approx(measured["kl"].value, rel=0.02)
+    assert abs(found["elbo"]["value"] - measured["elbo"].value) < 3 * measured["elbo"].stderr
+    assert (found["elbo"]["kind"], found["kl"]["n"]) == ("lower bound", 360)
+    assert main(["encode", str(trained), "--out", str(again)]) == 0
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_encode_of_images_without_classes(trained, tmp_path, capsys):
+    np.save(tmp_path / "faces.npy", np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8))
+    arguments = ["encode", str(trained), "--dataset", str(tmp_path / "faces.npy"), "--out", str(tmp_path / "codes.npz")]
+    assert main(arguments) == 0
+    with np.load(tmp_path / "codes.npz", allow_pickle=False) as file:
+        assert sorted(file) == ["about", "codes", "elbo", "kl", "reconstruction", "std"]
+
+
+def test_encode_says_before_the_work_where_it_cannot_write(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(evaluation, "encode_all", None)
+    (tmp_path / "folder.npz").mkdir()
+    for out, says in (("codes.txt", "ends in .npz"), ("folder.npz", "is a folder"), ("no/codes.npz", "no folder")):
+        assert says in refused(capsys, "encode", str(trained), "--out", str(tmp_path / out))
+
+
+def test_encode_leaves_the_old_file_where_it_fails(trained, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "codes.npz"
+    out.write_bytes(b"old")
+
+    def diverged(vae, images, seed, progress):
+        found = complete(vae, images, seed, progress)
+        found.mean[7] = np.nan
+        return found
+
+    complete = evaluation.encode_all
+    monkeypatch.setattr(evaluation, "encode_all", diverged)
+    assert "1 of 360 codes are not finite" in refused(capsys, "encode", str(trained), "--out", str(out))
+    monkeypatch.setattr(evaluation, "encode_all", complete)
+    np.save(tmp_path / "big.npy", np.zeros((20, 28, 28), np.uint8))
+    arguments = ["encode", str(trained), "--dataset", str(tmp_path / "big.npy"), "--out", str(out)]
+    assert "(1, 8, 8)" in refused(capsys, *arguments)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert "No space left on device" in refused(capsys, "encode", str(trained), "--out", str(out))
+    assert out.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir() if "codes" in path.name] == ["codes.npz"]
+
+
 def test_arrays_and_folders_train_without_a_change(tmp_path, capsys):
     from PIL import Image
 
@@ -184,6 +266,11 @@ def test_the_smallest_folder_trains_to_a_complete_checkpoint(tmp_path, capsys):
         (["evaluate", "nowhere.safetensors"], "no checkpoint 'nowhere.safetensors'"),
         (["evaluate", "pyproject.toml", "--images", "0"], "expected a number of at least 1"),
         (["evaluate", "pyproject.toml"], "not a checkpoint"),
+        (["encode", "digits-2d"], "required: --out"),
+        (["encode", "nowhere", "--out", "build/x.npz"], "no folder build"),
+        (["encode", "nowhere", "--out", "x.npz"], "no checkpoint 'nowhere'"),
+        (["encode", "pyproject.toml", "--out", "x.npz"], "not a checkpoint"),
+        (["encode", "mnist-2d", "--out", "x.npz"], "--download"),
         (["paint"], "invalid choice: 'paint'"),
         ([], "required: COMMAND"),
     ],

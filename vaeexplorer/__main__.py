@@ -1,4 +1,4 @@
-"""The command line: python -m vaeexplorer train | evaluate | datasets | checkpoints | doctor."""
+"""The command line: python -m vaeexplorer train | evaluate | encode | datasets | checkpoints | doctor."""
 
 from __future__ import annotations
 
@@ -47,6 +47,13 @@ def build_parser() -> argparse.ArgumentParser:
         child.add_argument("--download", action="store_true", help="fetch a torchvision data set that is not here")
         child.add_argument("--image-size", type=int, help="resize a folder's images to this many pixels a side")
 
+    def add_question(child: argparse.ArgumentParser) -> None:
+        child.add_argument("checkpoint", help="a .safetensors file, a run's folder, or a name from `checkpoints`")
+        child.add_argument("--dataset", help="name, folder or array [the one it was trained on]")
+        child.add_argument("--images", type=positive, help="the first so many test images [all]")
+        child.add_argument("--seed", type=int, default=0, help="fixes binarisation and noise [0]")
+        add_loading(child)
+
     add("datasets", "list the data sets", commands.list_datasets)
     add("checkpoints", "list the models", commands.list_checkpoints)
     add("doctor", "show versions, device, data and models", commands.doctor)
@@ -59,14 +66,14 @@ def build_parser() -> argparse.ArgumentParser:
     add_fields(train, VaeConfig, skip=("image_shape",))  # the data decide it
 
     evaluate = add("evaluate", "measure a model on test images", commands.evaluate)
-    evaluate.add_argument("checkpoint", help="a .safetensors file, a run's folder, or a name from `checkpoints`")
-    evaluate.add_argument("--dataset", help="name, folder or array [the one it was trained on]")
-    evaluate.add_argument("--images", type=positive, help="the first so many test images [all]")
+    add_question(evaluate)
     evaluate.add_argument("--methods", default="elbo", help="comma-separated: elbo, iwae, representation [elbo]")
     evaluate.add_argument("--samples", type=positive, help="draws of q per image [elbo 1, iwae 5000, representation 1]")
-    evaluate.add_argument("--seed", type=int, default=0, help="fixes binarisation and noise [0]")
     evaluate.add_argument("--store", action="store_true", help="write the figures into the checkpoint's header")
-    add_loading(evaluate)
+
+    encode = add("encode", "write the codes of test images to a file", commands.encode)
+    add_question(encode)
+    encode.add_argument("--out", required=True, help="the .npz file: codes, std, labels, kl, reconstruction, elbo")
     return parser
 
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from tqdm import tqdm
 
 from vaeexplorer import checkpoints, datasets
-from vaeexplorer.records import Estimate
+from vaeexplorer.image_set import Progress
+from vaeexplorer.records import Estimate, Kind
+
+if TYPE_CHECKING:
+    from vaeexplorer.evaluation import Encoded
 
 
 def list_datasets(options: argparse.Namespace) -> None:
@@ -76,12 +85,7 @@ def evaluate(options: argparse.Namespace) -> None:
     images = data.test if options.images is None else data.test[: options.images]
     methods = tuple(name.strip() for name in options.methods.split(",") if name.strip())
     samples = dict.fromkeys(methods, options.samples) if options.samples else {}
-    with tqdm(total=1.0, file=sys.stderr, disable=None, bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
-
-        def show(fraction: float, text: str) -> None:
-            bar.set_description(text, refresh=False)
-            bar.update(fraction - bar.n)
-
+    with _progress() as show:
         estimates = evaluation.evaluate(
             vae, images, methods, samples, options.seed, show,
             labels=_first(data.test_labels, len(images)), factors=_first(data.test_factors, len(images)),
@@ -92,17 +96,83 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.json:
         document = {
             "checkpoint": str(path), "model": header.name, "dataset": data.name, "images": len(images),
-            "binarization": header.vae.binarization if header.vae.likelihood == "bernoulli" else None,
-            "seed": options.seed, "estimates": [e.to_dict() for e in estimates],
+            "binarization": _binarization(header), "seed": options.seed, "estimates": [e.to_dict() for e in estimates],
         }  # fmt: skip
         return print(json.dumps(document, indent=1))
-    for estimate in estimates:
-        print(f"{estimate.name:24}{estimate}  ({estimate.kind}, n = {estimate.n:,} {estimate.over})")
+    _print_estimates(estimates)
+
+
+def encode(options: argparse.Namespace) -> None:
+    """Write the codes of a data set's test images, and what each image costs, to a file that the Map page opens."""
+    from vaeexplorer import devices, evaluation
+
+    out = _writable(Path(options.out))
+    path = _find_checkpoint(options.checkpoint)
+    header = checkpoints.read_header(path)
+    vae = checkpoints.load(path).to(devices.choose())
+    data = load_data(options.dataset or header.dataset.name, options, header.dataset.multiple)
+    images = data.test[: options.images]
+    with _progress() as show:
+        found = evaluation.encode_all(vae, images, options.seed, show)
+    arrays = _arrays(found, _first(data.test_labels, len(images)), data.class_names)
+    about = {
+        "model": header.name, "digest": header.digest, "dataset": data.name, "images": len(images),
+        "dimensions": found.mean.shape[1], "binarization": _binarization(header), "seed": options.seed,
+    }  # fmt: skip
+    buffer = io.BytesIO()
+    np.savez(buffer, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]  # names are never options
+    checkpoints.write_atomically(out, buffer.getvalue())
+    estimates = [_mean(found.elbo, "elbo", "lower bound"), _mean(found.reconstruction, "reconstruction", "unbiased")]
+    estimates += [_mean(found.kl, "kl", "unbiased")]
+    if options.json:
+        shapes = {name: list(array.shape) for name, array in arrays.items()}
+        document = {"checkpoint": str(path), **about, "out": str(out), "arrays": shapes}
+        document["estimates"] = [e.to_dict() for e in estimates]
+        return print(json.dumps(document, indent=1))
+    _print_estimates(estimates)
+    print(f"{len(images):,} codes of {about['dimensions']} dimensions are in {out}: open it on the Map page")
+
+
+def _arrays(found: Encoded, labels: np.ndarray | None, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """What the file holds; labels and the names of the classes only where they are known.   Raises ValueError."""
+    bad = len(found.mean) - int(np.isfinite(found.mean).all(axis=1).sum())
+    if bad:
+        raise ValueError(f"{bad:,} of {len(found.mean):,} codes are not finite numbers: the model may have diverged")
+    arrays = {"codes": found.mean, "std": found.std, "kl": found.kl, "reconstruction": found.reconstruction}
+    arrays["elbo"] = found.elbo
+    if labels is not None:
+        arrays["labels"] = labels
+        arrays["names"] = np.array(names, dtype=str)
+    return arrays
+
+
+def _mean(values: np.ndarray, name: str, kind: Kind) -> Estimate:
+    return Estimate.mean_of(values.astype(np.float64), kind=kind, over="test images", name=name)
+
+
+def _writable(out: Path) -> Path:
+    """Where to write, found out before the work is done.   Raises ValueError."""
+    if out.suffix != ".npz":
+        raise ValueError(f"--out names a file that ends in .npz, got {str(out)!r}")
+    if out.is_dir():
+        raise ValueError(f"--out {out} is a folder: give the name of a file")
+    if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
+        raise ValueError(f"--out {out} cannot be written: there is no folder {out.parent} that you may write to")
+    return out
 
 
 def _first(values: Any, count: int) -> Any:
     """What is known of the first so many images, None where nothing is."""
     return None if values is None else values[:count]
+
+
+def _binarization(header: checkpoints.Header) -> str | None:
+    return header.vae.binarization if header.vae.likelihood == "bernoulli" else None
+
+
+def _print_estimates(estimates: list[Estimate]) -> None:
+    for estimate in estimates:
+        print(f"{estimate.name:24}{estimate}  ({estimate.kind}, n = {estimate.n:,} {estimate.over})")
 
 
 def _store(path: Path, header: checkpoints.Header, estimates: list[Estimate]) -> None:
@@ -131,12 +201,7 @@ def _find_checkpoint(name: str) -> Path:
 
 def load_data(name: str, options: Any, multiple: int) -> datasets.ImageSet:
     """The data set that options (data_dir, download, image_size) point to, with a progress bar.   Raises DataError."""
-    with tqdm(total=1.0, file=sys.stderr, disable=None, leave=False, bar_format="{desc} {l_bar}{bar}|") as bar:
-
-        def show(fraction: float, text: str) -> None:
-            bar.set_description_str(text, refresh=False)
-            bar.update(fraction - bar.n)
-
+    with _progress(leave=False) as show:
         return datasets.load(
             name,
             options.data_dir,
@@ -145,3 +210,16 @@ def load_data(name: str, options: Any, multiple: int) -> datasets.ImageSet:
             image_size=options.image_size,
             multiple=multiple,
         )
+
+
+@contextmanager
+def _progress(leave: bool = True) -> Iterator[Progress]:
+    """A bar on stderr, none where nobody looks, as a function that is told what is done, 0..1, and what goes on."""
+    style = "{l_bar}{bar}| {elapsed}<{remaining}"
+    with tqdm(total=1.0, file=sys.stderr, disable=None, leave=leave, bar_format=style) as bar:
+
+        def show(fraction: float, text: str) -> None:
+            bar.set_description(text, refresh=False)
+            bar.update(fraction - bar.n)
+
+        yield show

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.browser.driver import PICTURE, VIEWPORT, drag, settled, slider_names
 from tests.ui.models import write_model
-from vaeexplorer.ui.components.explorer import explorer
+from vaeexplorer.ui.components.explorer import Direction, explorer
 
 SLIDERS = "input[type=range][aria-label^=z]"
 
@@ -362,8 +362,10 @@ def test_drawing(page: Any, app_url: str) -> None:
     page.get_by_text("Started from your drawing").wait_for()
     drawn = page.locator("canvas.paper").evaluate("c => c.getContext('2d').getImageData(56, 56, 1, 1).data[0]")
     assert drawn == 255
-    button(page, "Clear").click()
-    assert page.get_by_label("drawing, empty").count() == 1
+    page.keyboard.press("Control+z")
+    assert page.get_by_label("drawing, empty").count() == 1, "at the pad, Ctrl+Z takes back a stroke"
+    assert any(values(page).values()), "and leaves z where it is"
+    assert not changes(page, picture(page), 1.0), "no answer comes to a drawing that is gone"
 
 
 def test_no_data_says_how_to_get_it(page: Any, app_url: str) -> None:
@@ -533,5 +535,16 @@ def test_the_component_refuses_what_does_not_fit() -> None:
         explorer(model, [0, float("nan")], "k")
     with pytest.raises(ValueError, match="kl has 1 entries"):
         explorer(model | {"kl": [1.0]}, None, "k")
+    way = {"values": [1.0, 0.0], "about": "a", "along": 0.0}
+    for wrong, says in (
+        ({"values": [1.0]}, "direction has 1 values"),
+        ({"values": [0.0, 0.0]}, "not all 0"),
+        (
+            {"along": float("inf")},
+            "finite",
+        ),
+    ):
+        with pytest.raises(ValueError, match=says):
+            explorer(model, [0, 0], "k", Direction(**(way | wrong)))
     with pytest.raises(ValueError, match="needs link of the model"):
         explorer({k: v for k, v in model.items() if k != "link"}, None, "k")

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.ui.models import joined, parts, write_model
 from vaeexplorer import checkpoints
-from vaeexplorer.ui import cached
+from vaeexplorer.ui import cached, navigation
 
 pytestmark = pytest.mark.usefixtures("models")
 
@@ -211,6 +211,141 @@ def test_a_link_with_a_z_that_cannot_be(app: AppTest, z: str, word: str) -> None
     assert word in line
     assert "left out" in line
     assert live(app)["z"] is None
+
+
+def open_link(app: AppTest, **parameters: str) -> AppTest:
+    for name, value in {"model": "tiny", **parameters}.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def test_a_link_names_a_direction(app: AppTest) -> None:
+    open_link(app, z="0,1,2", direction="1,-0.5,1e-3", about="from 3 to 8", along="0.5")
+    assert lines(app) == []
+    assert live(app)["direction"] == {"values": [1, -0.5, 0.001], "about": "from 3 to 8", "along": 0.5}
+    assert live(app)["z"] == [0, 1, 2]
+    del app.query_params["along"]
+    assert live(app.run())["direction"]["along"] == 0
+    del app.query_params["direction"]
+    assert live(app.run())["direction"] is None, "a name alone is none"
+
+
+@pytest.mark.parametrize(
+    ("direction", "word"),
+    [
+        ("1", "direction has 1 number,"), ("1,2,3,4", "direction has 4 numbers"), ("1," * 5000, "5001 numbers"),
+        ("nan,0,0", "between"), ("0,inf,0", "between"), ("0,0,-1e4", "between"),
+        ("a,b,c", "numbers separated"), ("<b>,0,0", "numbers separated"), (",,", "numbers separated"),
+        ("0,0,0", "leads nowhere"), ("-0,1e-9,0", "leads nowhere"), ("1e-300,0,0", "leads nowhere"),
+    ],
+)  # fmt: skip
+def test_a_link_with_a_direction_that_cannot_be(app: AppTest, direction: str, word: str) -> None:
+    open_link(app, z="0,1,2", direction=direction, about=MARKUP)
+    (line,) = lines(app)
+    assert word in line
+    assert "direction was left out" in line
+    assert live(app)["direction"] is None
+    assert live(app)["z"] == [0, 1, 2], "z is another matter"
+
+
+@pytest.mark.parametrize("along", ["x", "nan", "1,2", "2000"])
+def test_a_place_on_the_direction_that_cannot_be(app: AppTest, along: str) -> None:
+    open_link(app, z="0,1,2", direction="1,0,0", along=along)
+    (line,) = lines(app)
+    assert "along was left out" in line
+    assert live(app)["direction"] == {"values": [1, 0, 0], "about": "", "along": 0}
+
+
+@pytest.mark.parametrize(
+    ("about", "shown"),
+    [
+        (MARKUP, MARKUP), ("  a \n\t b\u202e\x00c\u2028 ", "a b c"), ("x" * 5000, "x" * 79 + "…"),
+        ("от 3 до 8 é 数", "от 3 до 8 é 数"),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_direction_is_plain_and_short(app: AppTest, about: str, shown: str) -> None:
+    open_link(app, direction="1,0,0", about=about)
+    assert lines(app) == []
+    assert live(app)["direction"]["about"] == shown
+
+
+def test_another_model_forgets_the_direction(app: AppTest) -> None:
+    open_link(app, z="0,1,2", direction="1,0,0", about="a", along="1")
+    app.selectbox(key="model").select("correlated").run()
+    assert lines(app) == []
+    assert live(app)["direction"] is None
+    assert sorted(app.query_params) == ["model"]
+
+
+# Coming from another page
+
+
+@pytest.fixture
+def elsewhere(app: AppTest, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """A function that opens Explore from a page of another name, which shows a model of the picker."""
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    for path in (root / "pages").glob("*.py"):
+        (pages / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    source = "import streamlit as st\nfrom vaeexplorer.ui import controls\nst.title('Elsewhere')\n"
+    (pages / "elsewhere.py").write_text(source + "if st.button('go'): controls.open_in_explore(*st.session_state.wish)")
+    monkeypatch.setattr(navigation, "FOLDER", pages)
+    monkeypatch.setitem(navigation.PAGES, "elsewhere.py", navigation.Entry("Elsewhere", ":material/map:", "A page."))
+
+    def go(name: str, wish: dict[str, Any]) -> AppTest:
+        app.query_params["model"] = "tiny"
+        app.run().switch_page(str(pages / "elsewhere.py"))
+        app.session_state["wish"] = (name, wish)
+        app.run()
+        assert app.title[0].value == "Elsewhere"
+        app.button[0].click().run()
+        assert app.title[0].value == "Explore"
+        return app
+
+    return go
+
+
+@pytest.mark.parametrize("name", ["tiny", "correlated"])
+def test_open_in_explore(elsewhere: Callable[..., AppTest], name: str) -> None:
+    app = elsewhere(name, {"z": [0.25, -1, 1e-9], "direction": [0, 2, 0.5], "about": "from 3 to 8"})
+    assert lines(app) == []
+    assert app.selectbox(key="model").value == live(app)["model"]["name"] == name
+    assert live(app)["z"] == [0.25, -1, 1e-9]
+    assert live(app)["direction"] == {"values": [0, 2, 0.5], "about": "from 3 to 8", "along": 0}
+    assert app.query_params["model"] == name
+    app = elsewhere(name, {"z": [1, 2, 3], "direction": None, "about": None})
+    assert (live(app)["z"], live(app)["direction"]) == ([1, 2, 3], None)
+    assert "direction" not in app.query_params
+
+
+@pytest.mark.parametrize(
+    ("wish", "word"),
+    [
+        ({"z": [1, 2]}, "z has 2 numbers"), ({"z": [1, None, 2]}, "numbers separated"), ({"z": "<b>"}, "has 1 number,"),
+        ({"z": [1, 2, float("nan")]}, "between"), ({"z": {"a": 1}}, "has 1 number,"), ({"z": 7}, "has 1 number,"),
+        ({"z": [0, 0, 0], "direction": [0, 0, 0]}, "leads nowhere"),
+        ({"z": [0, 0, 0], "direction": [1]}, "direction has 1 number,"),
+    ],
+)  # fmt: skip
+def test_a_wish_that_cannot_be_is_a_line_on_explore(
+    elsewhere: Callable[..., AppTest], wish: dict[str, Any], word: str
+) -> None:
+    app = elsewhere("tiny", wish)
+    (line,) = lines(app)
+    assert word in line
+
+
+def test_a_wish_for_a_model_that_is_gone_keeps_the_one_that_is_open(elsewhere: Callable[..., AppTest]) -> None:
+    app = elsewhere("run/gone", {"z": [0, 0, 0]})
+    (line,) = lines(app)
+    assert "asks for a model 'run/gone'" in line
+    assert (live(app)["model"]["name"], live(app)["z"]) == ("tiny", None)
+
+
+def test_a_wish_without_anything_opens_the_model(elsewhere: Callable[..., AppTest]) -> None:
+    app = elsewhere("correlated", {})
+    assert lines(app) == []
+    assert (live(app)["model"]["name"], live(app)["z"]) == ("correlated", None)
 
 
 # Names are data

@@ -17,6 +17,7 @@ from PIL import Image
 from tests.ui.client import ask, get, post
 from tests.ui.models import write_model
 from vaeexplorer import checkpoints, datasets, portable
+from vaeexplorer.image_set import image_seed
 from vaeexplorer.ui import cached
 from vaeexplorer.ui.components import live_files
 
@@ -208,7 +209,7 @@ def test_encode_a_test_image(models: Path) -> None:
 
     found = datasets.load("digits")
     answer = encode("data", {"index": 12}).json
-    record = evaluation.encode(checkpoints.load(models / "tiny.safetensors"), found.test[12], 0)
+    record = evaluation.encode(checkpoints.load(models / "tiny.safetensors"), found.test[12], image_seed(0, 12))
     assert np.allclose(answer["z"], record.mean)
     assert np.allclose(answer["std"], record.std)
     assert np.allclose(answer["kl_per_dimension"], record.kl_per_dimension)

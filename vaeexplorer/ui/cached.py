@@ -7,9 +7,10 @@ is copied on the way out: treat it as read-only. Torch is imported by the first 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ import streamlit as st
 
 from vaeexplorer import checkpoints, datasets, portable
 from vaeexplorer.checkpoints import CheckpointError, Header
-from vaeexplorer.datasets import DATASETS, DataError
-from vaeexplorer.records import CodeRecord
+from vaeexplorer.datasets import DATASETS, DataError, ImageSet
+from vaeexplorer.records import CodeRecord, ReconstructionRecord
+from vaeexplorer.ui.jobs import Unanswerable
 
 if TYPE_CHECKING:
     from vaeexplorer.vae import VAE
@@ -30,26 +32,36 @@ KNOWN_SHOWN = 12  # names in a message
 # One at a time: two inferences at once on the same cores are slower than one after the other.
 _inference = threading.Lock()
 
+# Complete data sets, for as long as somebody holds them; one is read at a time.
+_sets: weakref.WeakValueDictionary[tuple[str, int, tuple[int, ...]], ImageSet] = weakref.WeakValueDictionary()
+_reading = threading.Lock()
 
-class UnknownModel(LookupError):
+
+class UnknownModel(Unanswerable):
     """A name that no model has; the text is one line for a person."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The test images of a model's data set, in the model's shape: images (N, C, H, W), labels (N,) or None."""
+    """The test images of a model's data set, in its shape: images (N, C, H, W); labels (N,), -1 unknown, or None.
+
+    factors (N, F): positions in factor_values of each of the factor_names; None without known factors.
+    """
 
     images: np.ndarray
     labels: np.ndarray | None
     class_names: tuple[str, ...]
     title: str
     preprocessing: str
+    factors: np.ndarray | None = None
+    factor_names: tuple[str, ...] = ()
+    factor_values: Mapping[str, tuple] = field(default_factory=dict)
 
     def label(self, index: int) -> str | None:
-        if self.labels is None:
+        label = -1 if self.labels is None else int(self.labels[index])
+        if label < 0:
             return None
-        label = int(self.labels[index])
-        return self.class_names[label] if 0 <= label < len(self.class_names) else str(label)
+        return self.class_names[label] if label < len(self.class_names) else str(label)
 
 
 def default_model(names: list[str]) -> int:
@@ -99,6 +111,26 @@ def encode(name: str, x: np.ndarray, seed: int = 0) -> CodeRecord:
         return evaluation.encode(vae, x, seed)
 
 
+def reconstruct(name: str, images: np.ndarray, seeds: list[int], samples: int, shown: int) -> ReconstructionRecord:
+    """Some images (N, C, H, W), each with its seed, as the model gives them back (evaluation.reconstruct)."""
+    with _model(name) as vae:
+        from vaeexplorer import evaluation
+
+        return evaluation.reconstruct(vae, images, seeds, samples, shown)
+
+
+def network(name: str) -> VAE:
+    """The model for a job in a thread of its own, which does not wait for other inferences nor hold them up.
+
+    Its weights are shared: they are to be read only. From here on the calling thread computes on one core.
+    """
+    vae = _vae(header(name).digest, str(path_of(name)))
+    import torch
+
+    torch.set_num_threads(1)
+    return vae
+
+
 def has_data(name: str) -> bool:
     """Whether the images that the model was trained on are on this machine (nothing is loaded)."""
     source = data_source(name)
@@ -116,16 +148,52 @@ def data_source(name: str) -> str | None:
 
 def held_out(name: str) -> HeldOut:
     """The test images of the model's data set.   Raises DataError with one line if they are not on this machine."""
+    source, multiple, shape = _wanted(name)
+    found = _held_out(source, multiple, shape)
+    _check_shape(name, found.images.shape[1:])
+    return found
+
+
+def image_set(name: str) -> ImageSet:
+    """All images of the model's data set, in the model's shape; shared, and forgotten once nobody holds them.
+
+    Reading takes seconds for large sets: for jobs.   Raises DataError as held_out.
+    """
+    source, multiple, shape = key = _wanted(name)
+    with _reading:
+        found = _sets.get(key)
+        if found is None:
+            found = _sets[key] = _load(source, multiple, shape)
+    _check_shape(name, found.image_shape)
+    return found
+
+
+def part_of(found: ImageSet, train: bool) -> HeldOut:
+    """One part of a data set: the training images, or the test images."""
+    images, labels, factors = found.test, found.test_labels, found.test_factors
+    if train:
+        images, labels, factors = found.train, found.train_labels, found.train_factors
+    return HeldOut(
+        images, labels, tuple(found.class_names), found.title, found.preprocessing, factors,
+        tuple(found.factor_names), found.factor_values,
+    )  # fmt: skip
+
+
+def _wanted(name: str) -> tuple[str, int, tuple[int, int, int]]:
+    """What to load: the data set, its multiple, the shape of the model's images.   Raises DataError."""
     about, source = header(name), data_source(name)
     if source is None:
         raise DataError(f"the images of {about.dataset.title} are not on this machine: upload one or draw one instead")
-    found = _held_out(source, about.dataset.multiple, about.vae.image_shape)
-    if found.images.shape[1:] != about.vae.image_shape:
+    return source, about.dataset.multiple, about.vae.image_shape
+
+
+def _check_shape(name: str, shape: tuple[int, ...]) -> None:
+    about = header(name)
+    if shape != about.vae.image_shape:
         raise DataError(
-            f"{about.dataset.title} has images of shape {found.images.shape[1:]}, this model takes "
-            f"{about.vae.image_shape}: upload one or draw one instead"
+            f"{about.dataset.title} has images of shape {shape}, this model takes {about.vae.image_shape}: "
+            "upload one or draw one instead"
         )
-    return found
 
 
 @contextmanager
@@ -170,8 +238,13 @@ def _vae(digest: str, _path: str) -> VAE:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _held_out(source: str, multiple: int, shape: tuple[int, int, int]) -> HeldOut:
+    found = part_of(_load(source, multiple, shape), train=False)
+    # The copy lets go of the training images, which may share one large array with these.
+    return replace(found, images=np.array(found.images))
+
+
+def _load(source: str, multiple: int, shape: tuple[int, int, int]) -> ImageSet:
     found = datasets.load(source, multiple=multiple)
     if found.image_shape != shape and shape[1] == shape[2]:
         found = datasets.load(source, multiple=multiple, image_size=shape[1])
-    # The copy lets go of the training images, which may share one large array with these.
-    return HeldOut(np.array(found.test), found.test_labels, tuple(found.class_names), found.title, found.preprocessing)
+    return found

@@ -1,18 +1,25 @@
-"""Selectors and captions that pages share, and what a link says: ?model=NAME&z=0.5,-1,..."""
+"""Selectors and captions that pages share, and what a link says: ?model=NAME&z=0.5,-1&direction=1,0&about=TEXT."""
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
 from vaeexplorer import checkpoints
 from vaeexplorer.checkpoints import CheckpointError
-from vaeexplorer.ui import cached, model_card
+from vaeexplorer.ui import cached, model_card, navigation
+from vaeexplorer.ui.components.explorer import Direction
 
 MODEL, Z = "model", "z"  # parameters of a link; the first is also the picker's key
+DIRECTION, ABOUT, ALONG = "direction", "about", "along"  # a way through z, its name, how far z has gone on it
 MAX_Z = 1e3  # a prior of unit size never comes near; beyond it float32 pictures mean nothing
-COMPLAINT = "link_complaint"
+SHORTEST = 1e-6  # length of a direction below which it leads nowhere
+LONGEST_NAME = 80  # characters of a direction's name
+COMPLAINT, WANTED = "link_complaint", "wanted_model"
 
 
 def plain(text: str, limit: int = 200) -> str:
@@ -34,7 +41,11 @@ def model_picker() -> str | None:
     names = list(checkpoints.listing())
     if not names:
         return None
-    _note_unknown_model(names)
+    _note_unknown_model(names, st.query_params.get(MODEL))
+    wanted = st.session_state.pop(WANTED, None)
+    _note_unknown_model(names, wanted)
+    if wanted in names:
+        st.session_state[MODEL] = wanted
     st.selectbox(
         "Model",
         names,
@@ -53,12 +64,64 @@ def model_caption(name: str) -> None:
 
 def link_complaints(name: str) -> list[str]:
     """One line for each thing in the link that cannot be; what it asked for was left out."""
-    return [line for line in (st.session_state.get(COMPLAINT), _read_z(name)[1]) if line]
+    return [line for line in (st.session_state.get(COMPLAINT), _read_z(name)[1], _read_direction(name)[1]) if line]
 
 
 def z_of_link(name: str) -> list[float] | None:
     """The z that the link asks for, D numbers; None if it asks for none or it cannot be."""
     return _read_z(name)[0]
+
+
+def direction_of_link(name: str) -> Direction | None:
+    """The direction that the link names, as the explorer takes it; None if it names none or it cannot be."""
+    return _read_direction(name)[0]
+
+
+def open_in_explore(name: str, wish: Mapping[str, Any]) -> None:
+    """Leave this page for Explore, with a model at a place. Ends the run; call it outside of callbacks and fragments.
+
+    Args: name, the model; wish, what a live component asks for: z (D numbers), direction (D numbers) or None,
+          about (the direction's name) or None. Foreign: what cannot be, Explore leaves out and says so.
+    """
+    asked = {Z: _listed(wish.get("z"))}
+    if wish.get("direction") is not None:
+        asked |= {DIRECTION: _listed(wish["direction"]), ABOUT: one_line(str(wish.get("about") or ""), LONGEST_NAME)}
+    st.session_state[WANTED] = name  # the picker is drawn already, and the link's model is its own
+    st.switch_page(navigation.page_of("explore.py"), query_params={k: text for k, text in asked.items() if text})
+
+
+def one_line(text: str, limit: int) -> str:
+    """Foreign text without line breaks and other unprintable characters, cut to so many characters."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def parse_z(text: str, dims: int, what: str = Z) -> tuple[list[float] | None, str | None]:
+    """Numbers separated by commas, as many as the model has dimensions, each finite and of size at most 1000.
+
+    Returns: the numbers and None, or None and a line that says why `what`, z or a direction, was left out.
+    """
+    parts = text.split(",", maxsplit=dims)
+    if len(parts) != dims:
+        count = text.count(",") + 1
+        numbers = "1 number" if count == 1 else f"{count} numbers"
+        return None, f"The link's {what} has {numbers}, this model has {dims} dimensions: {what} was left out."
+    try:
+        z = [float(part) for part in parts]
+    except ValueError:
+        return None, f"The link's {what} is not a list of numbers separated by commas: {what} was left out."
+    if not all(abs(value) <= MAX_Z for value in z):  # NaN is not
+        limits = f"between −{MAX_Z:g} and {MAX_Z:g}"
+        return None, f"The link's {what} holds a number that is not {limits}: {what} was left out."
+    return z, None
+
+
+def parse_direction(text: str, dims: int) -> tuple[list[float] | None, str | None]:
+    """As parse_z, and not 0 everywhere."""
+    values, complaint = parse_z(text, dims, DIRECTION)
+    if values is not None and math.hypot(*values) < SHORTEST:
+        return None, "The link's direction is 0 in every dimension and leads nowhere: direction was left out."
+    return values, complaint
 
 
 def _read_z(name: str) -> tuple[list[float] | None, str | None]:
@@ -69,25 +132,29 @@ def _read_z(name: str) -> tuple[list[float] | None, str | None]:
     return parse_z(text, cached.header(name).vae.latent_dim)
 
 
-def parse_z(text: str, dims: int) -> tuple[list[float] | None, str | None]:
-    """Numbers separated by commas, as many as the model has dimensions, each finite and of size at most 1000."""
-    parts = text.split(",", maxsplit=dims)
-    if len(parts) != dims:
-        count = text.count(",") + 1
-        numbers = "1 number" if count == 1 else f"{count} numbers"
-        return None, f"The link's z has {numbers}, this model has {dims} dimensions: z was left out."
-    try:
-        z = [float(part) for part in parts]
-    except ValueError:
-        return None, "The link's z is not a list of numbers separated by commas: z was left out."
-    if not all(abs(value) <= MAX_Z for value in z):  # NaN is not
-        return None, f"The link's z holds a number that is not between −{MAX_Z:g} and {MAX_Z:g}: z was left out."
-    return z, None
+def _read_direction(name: str) -> tuple[Direction | None, str | None]:
+    """The direction and no complaint, or no direction and why."""
+    text = st.query_params.get(DIRECTION)
+    if not text:
+        return None, None
+    values, complaint = parse_direction(text, cached.header(name).vae.latent_dim)
+    if values is None:
+        return None, complaint
+    along, complaint = parse_z(st.query_params.get(ALONG) or "0", 1, ALONG)
+    about = one_line(st.query_params.get(ABOUT, ""), LONGEST_NAME)
+    return {"values": values, "about": about, "along": along[0] if along else 0.0}, complaint
+
+
+def _listed(values: Any) -> str:
+    """Numbers for a link; whatever else a browser sent becomes text that Explore complains about."""
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        return "" if values is None else one_line(str(values), LONGEST_NAME)
+    return ",".join(f"{v:.6g}" if isinstance(v, float | int) else one_line(str(v), LONGEST_NAME) for v in values)
 
 
 def choose_model(name: str) -> None:
-    """Select a model from code; only before the picker is drawn in this run, for example in a callback."""
-    st.session_state[MODEL] = name
+    """Select a model from code, in this run if the picker is drawn later, else in the next one."""
+    st.session_state[WANTED] = name
     _model_changed()
 
 
@@ -102,17 +169,21 @@ def model_problem(name: str | None) -> str | None:
     return None
 
 
-def _note_unknown_model(names: list[str]) -> None:
+def _note_unknown_model(names: list[str], asked: str | None) -> None:
     """Keep the complaint, for the picker clears an unknown name from the link at once; its z is nobody's."""
-    asked = st.query_params.get(MODEL)
     if asked is not None and asked not in names:
         known = ", ".join(names[: cached.KNOWN_SHOWN]) + (" and more" if len(names) > cached.KNOWN_SHOWN else "")
         asked_shown, known_shown = plain(repr(asked), 80), plain(known, 400)
         st.session_state[COMPLAINT] = f"The link asks for a model {asked_shown}. Known are: {known_shown}."
-        st.query_params.pop(Z, None)
+        _forget_place()
 
 
 def _model_changed() -> None:
-    """The link's z and complaint belonged to the model before."""
+    """The link's z, direction and complaint belonged to the model before."""
     st.session_state.pop(COMPLAINT, None)
-    st.query_params.pop(Z, None)
+    _forget_place()
+
+
+def _forget_place() -> None:
+    for parameter in (Z, DIRECTION, ABOUT, ALONG):
+        st.query_params.pop(parameter, None)

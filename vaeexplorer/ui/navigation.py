@@ -56,6 +56,10 @@ PAGES: dict[str, Entry] = {
     "explore.py": Entry(
         "Explore", ":material/tune:", "Drag latent dimensions of a trained model and watch the picture."
     ),
+    "map.py": Entry("Map", ":material/bubble_chart:", "See where the codes of images lie, and what lies there."),
+    "reconstruct.py": Entry(
+        "Reconstruct", ":material/compare:", "Put images beside what the model makes of them; draw or upload your own."
+    ),
     "train.py": Entry(
         "Train", ":material/model_training:", "Train a model and watch it learn, look back, compare.", needs_model=False
     ),

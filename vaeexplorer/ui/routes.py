@@ -16,26 +16,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from vaeexplorer.configs import VaeConfig
-from vaeexplorer.datasets import DataError, prepare_drawing, prepare_image, unit_floats
-from vaeexplorer.image_set import join_words
-from vaeexplorer.ui import cached, http, image_files, model_card, run_routes
+from vaeexplorer.datasets import DataError
+from vaeexplorer.ui import cached, http, image_files, map_routes, pictures_in, reconstruct_routes, run_routes
 from vaeexplorer.ui.components import live_files
+from vaeexplorer.ui.pictures_in import Source
 
 MB = 2**20
-IMAGE_BYTES = 20 * MB
-JSON_BYTES = 8 * MB  # the numbers of the largest drawing fit
 GIF_BYTES = 32 * MB
 GIF_SIDE = 1024  # pixels
-DRAWING_SIDE = 512
 DECODE_IMAGES = 64
 GALLERY_IMAGES = 200
 MAX_Z = 1e3
 MEDIA = {".js": "text/javascript", ".css": "text/css"}
 ENCODE_SEED = 0
-
-Shape = tuple[int, int, int]
-Taken = tuple[np.ndarray, str, str]  # x (C, H, W), what was done to it in words, its title
 
 
 async def live(request: Request) -> Response:
@@ -102,56 +95,23 @@ def _images(name: str, start: int, count: int) -> Response:
 async def encode(request: Request) -> Response:
     """One image, from the data set, a file or a drawing -> its code q(z|x) and the terms of its bound."""
     name, kind = request.query_params.get("model", ""), request.query_params.get("kind", "")
-    if kind not in SOURCES:
-        raise HTTPException(400, f"kind must be one of {', '.join(SOURCES)}; got {kind[:40]!r}")
-    take, limit = SOURCES[kind]
-    about = await run_in_threadpool(cached.header, name)
-    body = await http.body(request, limit)
-    return await run_in_threadpool(_encode, name, about.vae, body, take)
+    source = pictures_in.source(kind)
+    await run_in_threadpool(cached.header, name)
+    body = await http.body(request, source.limit)
+    return await run_in_threadpool(_encode, name, body, source)
 
 
-def _encode(name: str, config: VaeConfig, body: bytes, take: Callable[[str, Shape, bytes], Taken]) -> Response:
-    x, words, title = take(name, config.image_shape, body)
-    words = join_words(words, model_card.binarization_words(config))
-    code = cached.encode(name, x, ENCODE_SEED)
+def _encode(name: str, body: bytes, source: Source) -> Response:
+    taken = pictures_in.take(name, body, source)
+    try:
+        code = cached.encode(name, taken.x, taken.seed(ENCODE_SEED))
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
     estimates = {"reconstruction": code.reconstruction, "kl": code.kl, "elbo": code.elbo}
     answer = {"z": code.mean.tolist(), "std": code.std.tolist(), "kl_per_dimension": code.kl_per_dimension.tolist()}
-    answer |= {"png": image_files.png_address(x), "words": words, "title": title}
+    answer |= {"png": image_files.png_address(taken.x), "words": taken.words, "title": taken.title}
     answer |= {key: estimate.to_dict() for key, estimate in estimates.items()}
     return JSONResponse(answer, headers=http.HEADERS)
-
-
-def _from_data(name: str, shape: Shape, body: bytes) -> Taken:
-    found = cached.held_out(name)
-    (index,) = http.fields(body, "index")
-    if type(index) is not int or not 0 <= index < len(found.images):
-        raise HTTPException(400, f"index must be a whole number from 0 to {len(found.images) - 1}")
-    label = found.label(index)
-    title = f"test image {index}" + (f" (a “{label}”)" if label else "")
-    return unit_floats(found.images[index]), found.preprocessing, title
-
-
-def _from_upload(name: str, shape: Shape, body: bytes) -> Taken:
-    x, words = prepare_image(body, shape)
-    return x, words, "your image"
-
-
-def _from_drawing(name: str, shape: Shape, body: bytes) -> Taken:
-    width, height, pixels = http.fields(body, "width", "height", "pixels")
-    if not all(type(side) is int and 1 <= side <= DRAWING_SIDE for side in (width, height)):
-        raise HTTPException(400, f"a drawing may be 1 to {DRAWING_SIDE} pixels wide and high")
-    try:
-        strokes = np.asarray(pixels, dtype=np.float32)
-    except (ValueError, TypeError, OverflowError):
-        raise HTTPException(400, "a drawing's pixels must be numbers") from None
-    if strokes.shape != (width * height,) or not ((strokes >= 0) & (strokes <= 1)).all():
-        raise HTTPException(400, f"a drawing of {width}x{height} needs {width * height} numbers between 0 and 1")
-    x = prepare_drawing(strokes.reshape(height, width), shape)
-    return (
-        x,
-        "fitted into 20/28 of the frame with its centre of mass in the middle, as MNIST's digits are",
-        "your drawing",
-    )
 
 
 async def gif(request: Request) -> Response:
@@ -174,13 +134,6 @@ async def gif(request: Request) -> Response:
     return Response(picture, media_type="image/gif", headers=http.HEADERS)
 
 
-# kind -> how the body becomes an image, and how large it may be
-SOURCES: dict[str, tuple[Callable[[str, Shape, bytes], Taken], int]] = {
-    "data": (_from_data, 1024),
-    "upload": (_from_upload, IMAGE_BYTES),
-    "drawing": (_from_drawing, JSON_BYTES),
-}
-
 ROUTES = [
     Mount(
         "/vaex",
@@ -193,6 +146,8 @@ ROUTES = [
                 Route("/decode", decode, methods=["POST"]),
                 Route("/encode", encode, methods=["POST"]),
                 Route("/gif", gif, methods=["POST"]),
+                *map_routes.ROUTES,
+                *reconstruct_routes.ROUTES,
                 *run_routes.ROUTES,
             ],
             middleware=[Middleware(http.OwnPagesOnly)],

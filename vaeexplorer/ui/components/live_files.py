@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-COMPONENTS = ("shared", "explorer", "trainer")
+COMPONENTS = ("shared", "explorer", "trainer", "mapper", "reconstructor")
 BOOTSTRAP = FOLDER / "shared" / "bootstrap.js"
 KINDS = {".js", ".css"}
 

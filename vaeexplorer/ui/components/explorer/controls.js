@@ -58,19 +58,17 @@ export function createMoves({ place, prior }) {
   };
 }
 
-/** The places of a GIF along dimension i: there and back. */
-function thereAndBack({ place, prior }, i) {
-  const [low, high] = prior.range(i), count = prior.bits ? 2 : FRAMES;
-  const there = Array.from({ length: count }, (_, k) => {
-    const z = Float64Array.from(place.z);
-    z[i] = low + ((high - low) * k) / (count - 1);
-    return z;
-  });
+/** The places of a GIF along a way, there and back: at(share) -> z for shares from 0 to 1. */
+function thereAndBack(at, count) {
+  const there = Array.from({ length: count }, (_, k) => at(k / (count - 1)));
   return [...there, ...there.slice(1, -1).reverse()];
 }
 
-/** PNG, GIF and Link, joined. `lastMoved` says along which dimension the GIF goes. */
-export function createExports({ model, place, prior, engine, server, canvas, messages, lastMoved }) {
+/**
+ * PNG, GIF and Link, joined. `way()` says along what the GIF goes: { name, at(share) -> z, steps or null };
+ * `direction()` is what a link keeps beside z: { values, about, along }, or null.
+ */
+export function createExports({ model, place, engine, server, canvas, messages, way, direction }) {
   const attempt = (task) => async () => {
     try {
       await task();
@@ -79,13 +77,13 @@ export function createExports({ model, place, prior, engine, server, canvas, mes
     }
   };
   const gif = async () => {
-    const i = lastMoved(), name = fileName(model.name, `z${i + 1}`), ms = prior.bits ? 500 : 60;
-    await saveGif({ engine, server, places: thereAndBack({ place, prior }, i), name, ms });
-    messages.say(`Saved: there and back along z${i + 1}.`);
+    const { name, at, steps } = way(), [count, ms] = steps ? [steps, 500] : [FRAMES, 60];
+    await saveGif({ engine, server, places: thereAndBack(at, count), name: fileName(model.name, name), ms });
+    messages.say(`Saved: there and back along ${name}.`);
   };
-  const link = async () => messages.say(await copyLink(server.link(place.z), messages.link));
+  const link = async () => messages.say(await copyLink(server.link(place.z, direction()), messages.link));
   return el("span", { class: "joined" },
     button("down", "PNG", attempt(() => savePng(canvas, fileName(model.name))), { title: "Save this picture" }),
-    button(null, "GIF", attempt(gif), { title: "Save an animation along the dimension moved last" }),
+    button(null, "GIF", attempt(gif), { title: "Save an animation along what was moved last" }),
     button(null, "Link", attempt(link), { title: "Copy a link to this place" }));
 }

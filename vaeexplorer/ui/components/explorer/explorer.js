@@ -21,10 +21,11 @@ const TEXT_FIELDS = "input:not([type=range]):not([type=radio]), textarea, [conte
 /** z as Streamlit gets it. */
 const toText = (z) => JSON.stringify(Array.from(z, (v) => Number(v.toFixed(6))));
 
-/** Where to begin: what Python asks for if it fits the model, else the first prior sample. */
-function beginning(prior, z) {
+/** Where to begin: the z that Python asks for if it fits, else the prior's middle for a direction, its first sample. */
+function beginning(prior, { z, direction }) {
   const fits = Array.isArray(z) && z.length === prior.dimensions && z.every(Number.isFinite);
-  return { start: fits ? z : prior.draw(FIRST_SEED), given: fits };
+  const otherwise = direction ? Array.from(prior.middle) : prior.draw(FIRST_SEED);
+  return { start: fits ? z : otherwise, given: fits || Boolean(direction) };
 }
 
 /** One model's view inside a root element. */
@@ -37,7 +38,9 @@ class View {
     this.seen = JSON.stringify(data.z);         // the z that Python sent last
     this.sent = new Set([this.seen]);           // what it knows already, so that an echo moves nothing
     this.prior = createPrior(this.model);
-    const { start, given } = beginning(this.prior, data.z);
+    const { start, given } = beginning(this.prior, data);
+    this.start = start;
+    this.direction = data.direction;            // null, or what along.js takes; another one makes another view
     this.lastSent = toText(start);
     this.place = createPlace(this.prior, start);
     this.server = createServer(root, this.model);
@@ -52,7 +55,7 @@ class View {
   }
 
   build() {
-    const { model, place, prior, server } = this, [, height, width] = model.shape;
+    const { model, place, prior, server, direction, start } = this, [, height, width] = model.shape;
     this.canvas = el("canvas", {
       "data-testid": "decoded-image", class: "picture", role: "img", "aria-label": "decoded image at the present z",
       style: `aspect-ratio:${width} / ${height}`,
@@ -66,14 +69,14 @@ class View {
       onServer: (reason) => { this.where.textContent = `Decoded by the server: ${reason}`; },
     });
     const { engine } = this;
-    this.strips = createStrips({ model, place, prior, engine });
+    this.strips = createStrips({ model, place, prior, engine, direction, start });
     this.ordinary = createOrdinary({ prior, place, hasCodes: model.has_codes });
     this.moves = createMoves({ place, prior });
-    this.lastMoved = this.strips.order[0];
     const travel = button("path", "A → B", () => this.panels?.between.begin(),
                           { title: "Travel from here to a random place", label: "A to B" });
-    const exports = createExports({ model, place, prior, engine, server, canvas, messages,
-                                    lastMoved: () => this.lastMoved });
+    const { strips } = this, { along } = strips;
+    const exports = createExports({ model, place, engine, server, canvas, messages, way: strips.way,
+                                    direction: () => along && { ...direction, along: along.along() } });
     this.aside = el("div", { class: "aside" });
     this.below = el("div", { class: "below" });
     this.root = el("div", { class: height > TINY ? "live explorer" : "live explorer tiny" },
@@ -94,10 +97,8 @@ class View {
     const { place, strips, engine } = this, settleMoves = throttle(() => this.moves.update(), 100);
     const moved = (i) => {
       if (engine.ready) engine.show(place.z);           // first: the picture is what the hand waits for
-      if (i >= 0) {
-        strips.moved(i);
-        this.lastMoved = i;
-      } else strips.showValues();
+      if (i >= 0) strips.moved(i);
+      else strips.showValues();
       strips.refresh();
       this.ordinary.update();
       this.panels?.grids.mark();
@@ -268,7 +269,7 @@ class View {
     const text = JSON.stringify(component.data.z);
     if (text === this.seen) return;
     this.seen = text;
-    const { start, given } = beginning(this.prior, component.data.z);
+    const { start, given } = beginning(this.prior, component.data);
     if (!given || this.sent.has(text)) return;
     this.touch();
     this.place.go(start);

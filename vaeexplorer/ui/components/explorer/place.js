@@ -7,14 +7,14 @@ const STEPS_BACK = 500;
 
 /** Args: prior (prior.js); start z of length D. */
 export function createPlace(prior, start) {
-  const z = Float64Array.from(start), locked = new Array(z.length).fill(false), listeners = new Set();
+  const valid = prior.bits ? (v) => (v >= 0.5 ? 1 : 0) : (v) => v;
+  const z = Float64Array.from(start, valid), locked = new Array(z.length).fill(false), listeners = new Set();
   const past = [];
   const changes = new Float64Array(z.length);     // of each dimension alone
   let total = 0;                                  // of anything
   const tell = (what, index = -1) => {
     for (const listener of listeners) listener(what, index);
   };
-  const valid = prior.bits ? (v) => (v >= 0.5 ? 1 : 0) : (v) => v;
   const same = (a, b) => a.every((v, i) => v === b[i]);
 
   const place = {
@@ -55,6 +55,8 @@ export function createPlace(prior, start) {
       locked[index] = on;
       tell("lock", index);
     },
+    /** How many changes there have been. */
+    changes: () => total,
     /** Changes whenever any other dimension than `index` does: the filmstrip of `index` is stale then. */
     surroundings: (index) => total - changes[index],
   };

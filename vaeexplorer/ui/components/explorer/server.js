@@ -2,6 +2,8 @@
 
 import { address, ask, askJson } from "./ask.js";
 
+const short = (value) => Number(value.toPrecision(4));
+
 /** The routes of one model below the app's root (a URL ending in "/"). */
 export function createServer(root, model) {
   const url = (route, query = {}) => address(root, route, query);
@@ -34,11 +36,16 @@ export function createServer(root, model) {
       const query = { width, height, frames: count, channels, ms, scale };
       return (await ask(url("gif", query), "GIF", { method: "POST", body: frames })).blob();
     },
-    /** The page's address with this model and place: what the Link button gives. */
-    link(z) {
-      const here = new URL(window.location.href);
+    /** The page's address with this model and place, and the direction: what the Link button gives. */
+    link(z, direction = null) {
+      const here = new URL(window.location.href), list = (numbers) => Array.from(numbers, short).join(",");
       here.hash = "";
-      here.search = `?${model.link}&z=${Array.from(z, (v) => Number(v.toPrecision(4))).join(",")}`;
+      here.search = `?${model.link}&z=${list(z)}`;
+      if (direction) {
+        const { values, about, along } = direction;
+        here.search += `&direction=${list(values)}&about=${encodeURIComponent(about)}`;
+        if (short(along)) here.search += `&along=${short(along)}`;
+      }
       return here.href;
     },
   };

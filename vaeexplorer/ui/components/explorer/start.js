@@ -99,7 +99,14 @@ export function createStart({ model, server, place, show }) {
     }
   };
   const gallery = createGallery({ server, model, choose, say });
-  const drawing = createDrawing({ shape: model.shape, send: (body, finished) => choose("drawing", body, finished) });
+  /** Nothing is left to encode: an answer on its way would be to a drawing that is gone. */
+  const forget = () => {
+    newest++;
+    waiting.hidden = true;
+    place.rest();
+  };
+  const drawing = createDrawing({ shape: model.shape, onempty: forget,
+                                  send: (body, finished) => choose("drawing", body, finished) });
   const panel = (content) => el("div", { class: "panel" }, content);
   const tabbed = tabs("Start from", [["A test image", panel(gallery.element)],
                                      ["Upload", panel(createUpload({ choose, say }))],

@@ -1,10 +1,11 @@
 // The sliders: one row per latent dimension, its track a filmstrip of what the dimension does at the present z.
 
+import { createAlong } from "./along.js";
 import { button, el, figure, icon, zName } from "./dom.js";
+import { arrowStep, createFilmstrip } from "./filmstrip.js";
 
 const OPEN_ROWS = 6;
 const LARGEST = 1000;           // exact values beyond it mean nothing to a decoder in single precision
-const KNOB = 6;                 // px, the width of the slider's bar in explorer.css
 
 /** Dimensions by KL, largest first; the dead ones last. */
 export function orderByKl({ kl, active }) {
@@ -14,13 +15,6 @@ export function orderByKl({ kl, active }) {
 /** Decimals that a slider keeps: about a thousand steps over its range. */
 function decimalsFor([low, high]) {
   return Math.min(9, Math.max(0, 3 - Math.floor(Math.log10(high - low))));
-}
-
-/** Arrow keys: a thirty-fifth of a standard deviation's range; with shift a tenth of that. Other keys stay native. */
-function arrowStep(event, [low, high]) {
-  const direction = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
-  if (!direction || event.ctrlKey || event.metaKey || event.altKey) return null;
-  return (direction * (high - low)) / (event.shiftKey ? 700 : 70);
 }
 
 /** The number field of dimension i, for exact values, also beyond the slider's range. */
@@ -52,22 +46,16 @@ function lockButton(i, place) {
   };
 }
 
-/** The filmstrip's places: dimension i from end to end of the track, the rest of z as it is. */
-function stripPlaces(z, i, [low, high], count, trackWidth) {
-  const zs = new Float32Array(count * z.length);
-  for (let k = 0; k < count; k++) {
-    const x = ((k + 0.5) / count) * trackWidth;
-    const t = Math.min(1, Math.max(0, (x - KNOB / 2) / (trackWidth - KNOB)));
-    zs.set(z, k * z.length);
-    zs[k * z.length + i] = low + t * (high - low);
-  }
-  return zs;
-}
-
-/** One row. Returns: { element, index, showValue(), refresh(), size() }. */
+/** One row. Returns: { element, index, lock, at(share) -> z, showValue(), refresh(), size() }. */
 function createRow(i, { model, place, prior, engine, largest }) {
   const range = prior.range(i), bits = prior.bits, decimals = bits ? 0 : decimalsFor(range);
-  const canvas = el("canvas", { "aria-hidden": "true", class: "strip" }), context = canvas.getContext("2d");
+  const at = (share) => {
+    const z = Float64Array.from(place.z);
+    z[i] = range[0] + share * (range[1] - range[0]);
+    return z;
+  };
+  const film = createFilmstrip({ engine, key: `strip ${i}`, size: place.z.length, at,
+                                 version: () => place.surroundings(i), shares: bits ? [0, 1] : null });
   const slider = el("input", {
     type: "range", "aria-label": `z${i + 1}`, min: range[0], max: range[1], step: bits ? 1 : "any",
     oninput: () => place.set(i, Number(slider.valueAsNumber.toFixed(decimals))),
@@ -92,14 +80,12 @@ function createRow(i, { model, place, prior, engine, largest }) {
     : el("div", { class: "name", title: `KL of this dimension, mean over held-out images: ${nats.toFixed(3)} nats` },
          zName(i), el("span", { class: "nats" }, `${figure(nats, nats < 0.1 ? 2 : 1)} nats`),
          el("div", { class: "kl" }, bar));
-  const track = el("div", { class: bits ? "track switch" : "track" }, canvas, slider,
+  const track = el("div", { class: bits ? "track switch" : "track" }, film.element, slider,
                    bits ? el("div", { class: "ends", "aria-hidden": "true" }, el("i", {}, 0), el("i", {}, 1)) : null);
   const element = el("div", { class: `row${model.active[i] ? "" : " dead"}${bits ? " bit" : ""}` },
                      name, track, exact, lock.element, reset);
-  let width = 0, count = 0, shown = -1;
-
-  const row = {
-    element, index: i, lock,
+  return {
+    element, index: i, lock, at,
     showValue() {
       const value = place.z[i];
       if (slider.valueAsNumber !== value) slider.value = value;
@@ -107,41 +93,9 @@ function createRow(i, { model, place, prior, engine, largest }) {
       else exact.value = Math.abs(value - Number(value.toFixed(2))) > 1e-9 && exact.matches(":focus")
         ? String(Number(value.toFixed(6))) : value.toFixed(2);
     },
-    /** Take over the track's size; the number of pictures follows from it. */
-    size() {
-      width = track.clientWidth;
-      const [, high, wide] = engine.shape, fits = Math.round((width * high) / (Math.max(1, track.clientHeight) * wide));
-      const next = bits ? 2 : Math.max(5, Math.min(24, engine.cost > 12 ? Math.ceil(fits / 2) : fits));
-      if (next !== count) [count, shown] = [next, -1];
-    },
-    /** Ask for the filmstrip anew where the rest of z has changed; what is asked twice is drawn once. */
-    refresh() {
-      if (!width || shown === place.surroundings(i) || engine.waiting(`strip ${i}`)) return;
-      engine.request(`strip ${i}`, () => {
-        const version = place.surroundings(i);
-        const zs = bits ? switchPlaces(place.z, i) : stripPlaces(place.z, i, range, count, width);
-        return { zs, count, version };
-      }, (pixels, made) => {
-        const [, high, wide] = engine.shape;
-        if (canvas.width !== wide * made.count) [canvas.width, canvas.height] = [wide * made.count, high];
-        context.putImageData(new ImageData(pixels, wide * made.count, high), 0, 0);
-        canvas.classList.add("drawn");
-        shown = made.version;
-        row.refresh();
-      }, shown < 0);
-    },
+    size: () => film.size(track),
+    refresh: film.refresh,
   };
-  return row;
-}
-
-/** A switch's two pictures: the bit off and on. */
-function switchPlaces(z, i) {
-  const zs = new Float32Array(2 * z.length);
-  zs.set(z);
-  zs.set(z, z.length);
-  zs[i] = 0;
-  zs[z.length + i] = 1;
-  return zs;
 }
 
 /** "44 more dimensions, 0.1 to 1.7 nats each" */
@@ -160,20 +114,24 @@ function fold(words, rows, ontoggle, reason = null) {
 }
 
 /**
- * All rows. Args: model, place, prior, engine.
- * Returns: { element, order, showValues(), refresh(), moved(i), resize() }; refresh asks for stale filmstrips in view.
+ * All rows. Args: model, place, prior, engine; direction { values, about, along } or null, which gets a row of its
+ * own above them; start, the place it sets out from.
+ * Returns: { element, order, along, showValues(), refresh(), moved(i), way(), resize() }; refresh asks for stale
+ * filmstrips in view.
  */
-export function createStrips({ model, place, prior, engine }) {
+export function createStrips({ model, place, prior, engine, direction = null, start }) {
   const order = orderByKl(model), alive = order.filter((i) => model.active[i]);
   const opened = alive.length ? alive.slice(0, prior.bits ? 12 : OPEN_ROWS) : order.slice(0, OPEN_ROWS);
   const more = alive.slice(opened.length), dead = order.filter((i) => !model.active[i] && !opened.includes(i));
   const largest = Math.max(...model.kl);        // 0 where the KL has not been measured yet: a run that goes on
   const make = (i) => createRow(i, { model, place, prior, engine, largest });
+  let last = direction ? null : order[0];         // the dimension moved last, null for the direction
+  const along = direction && createAlong({ direction, start, place, prior, engine, onmove: () => { last = null; } });
   const rows = new Map(order.map((i) => [i, make(i)])), list = (indices) => indices.map((i) => rows.get(i));
   let unfolded = [];              // kept, because asking the page for it during a drag would cost a layout
   const strips = {
-    order, opened,
-    element: el("div", { class: `strips${prior.bits ? " bits" : ""}` },
+    order, opened, along,
+    element: el("div", { class: `strips${prior.bits ? " bits" : ""}` }, along?.element,
                 alive.length ? null : el("p", { class: "reason" }, `Every dimension is dead: ${model.dead_reason}`),
                 el("div", { class: "rows" }, list(opened).map((row) => row.element)),
                 more.length ? fold(foldedWords(model, more), list(more), () => strips.resize()) : null,
@@ -181,9 +139,17 @@ export function createStrips({ model, place, prior, engine }) {
                                    list(dead), () => strips.resize(), model.dead_reason) : null),
     showValues() {
       for (const row of rows.values()) row.showValue();
+      along?.showValue();
     },
     moved(i) {
+      last = i;
       rows.get(i).showValue();
+      along?.showValue();
+    },
+    /** The way that was moved along last: { name, at(share) -> z, steps }, steps being 2 for a switch, else null. */
+    way() {
+      if (last === null) return { name: along.about, at: along.at, steps: null };
+      return { name: `z${last + 1}`, at: rows.get(last).at, steps: prior.bits ? 2 : null };
     },
     locked(i) {
       rows.get(i).lock.show(place.locked[i]);
@@ -192,7 +158,7 @@ export function createStrips({ model, place, prior, engine }) {
       for (const row of unfolded) row.refresh();
     },
     resize() {
-      unfolded = [...rows.values()].filter((row) => row.element.offsetParent !== null);
+      unfolded = [...(along ? [along] : []), ...rows.values()].filter((row) => row.element.offsetParent !== null);
       for (const row of unfolded) row.size();
       strips.refresh();
     },

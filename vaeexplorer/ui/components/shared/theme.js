@@ -12,4 +12,20 @@ export function themeOf(host) {
   return 0.3 * r + 0.6 * g + 0.1 * b < 128 ? "dark" : "light";
 }
 
+/**
+ * Give a view's root the theme that Streamlit shows, and read the grammar's colours from it for canvases.
+ * kinds: names of CSS variables.   Returns: { theme: "dark" or "light", colours: { kind: CSS colour as computed } }.
+ */
+export function dress(root, host, kinds) {
+  const theme = root.dataset.theme = themeOf(host), probe = document.createElement("i");
+  probe.hidden = true;
+  root.append(probe);
+  const colours = Object.fromEntries(kinds.map((kind) => {
+    probe.style.color = `var(--${kind})`;
+    return [kind, getComputedStyle(probe).color];
+  }));
+  probe.remove();
+  return { theme, colours };
+}
+
 export const prefersStillness = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;

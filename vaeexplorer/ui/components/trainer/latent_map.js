@@ -1,16 +1,12 @@
 // The latent map: where the codes of held-out images lie, coloured by class. Two dimensions as they are, more by the
 // plane of largest variance, one as a line.
 
+import { DISTINCT, classColours } from "./colours.js";
 import { el, setText, tint } from "./dom.js";
 import { principalPlane, project } from "./pca.js";
 import { surface } from "./plot.js";
 import { plain, tickText, ticks } from "./scales.js";
 
-const DARK = ["#f25c66", "#ff9d42", "#f2d544", "#6cc96a", "#35b79f", "#5cc8f5", "#6f93ff", "#b57bee", "#ff8cc6",
-              "#b59a8c"];
-const LIGHT = ["#c92a38", "#d97100", "#a68a00", "#35883a", "#0b8473", "#0f86b8", "#2c57d3", "#7d38ba", "#c2357f",
-               "#75594c"];
-const FEW = [0, 5, 2, 7, 3];    // of these colours where there are so few classes: far apart
 const QUANTILE = 0.995;         // of the codes that the map must hold
 
 const hash = (n) => {           // evenly spread in 0..1, the same each time: where a point of a line stands beside it
@@ -119,12 +115,6 @@ export function createMap() {
     context.setLineDash([]);
   }
 
-  /** The colour of a class. */
-  function colourOf(k, theme) {
-    const palette = theme === "dark" ? DARK : LIGHT;
-    return palette[names.length <= FEW.length ? FEW[k % FEW.length] : k % palette.length];
-  }
-
   function drawPoints(context, xy, scale, colour) {
     const radius = xy.length > 800 ? 2.4 : 3, groups = labels ? Math.max(...labels) + 1 : 1;
     const paths = Array.from({ length: groups }, () => new Path2D());
@@ -142,19 +132,21 @@ export function createMap() {
   }
 
   function fillLegend(theme) {
-    const many = names.length > DARK.length;
-    legend.replaceChildren(...(labels ? names.slice(0, 2 * DARK.length) : []).map((name, k) => (
-      el("li", {}, el("i", { style: `background:${colourOf(k, theme)}` }), name))));
+    const many = names.length > DISTINCT, palette = classColours(theme, names.length);
+    legend.replaceChildren(...(labels ? names.slice(0, 2 * DISTINCT) : []).map((name, k) => (
+      el("li", {}, el("i", { style: `background:${palette[k]}` }), name))));
     if (many) legend.append(el("li", {}, `… ${names.length} classes, colours repeat`));
   }
 
   return {
     element,
     open(originals, about) {
+      const none = originals.labels?.some((label) => label < 0);        // images whose class is not known
       labels = originals.labels;
       config = about;
       const numbers = labels ? Array.from({ length: Math.max(...labels) + 1 }, (_, k) => String(k)) : [];
-      names = about?.class_names?.length ? about.class_names : numbers;
+      names = [...(about?.class_names?.length ? about.class_names : numbers), ...(none ? ["unknown"] : [])];
+      if (none) labels = labels.map((label) => (label < 0 ? names.length - 1 : label));
       paint = null;
     },
     forget() {
@@ -190,7 +182,8 @@ export function createMap() {
       context.rect(left, top, wide, high);
       context.clip();
       drawPrior(context, scale, colours);
-      drawPoints(context, points(), scale, (k) => (labels ? colourOf(k, theme) : colours.z));
+      const palette = classColours(theme, names.length);
+      drawPoints(context, points(), scale, (k) => (labels ? palette[k] : colours.z));
       context.restore();
     },
     describe(when) {

@@ -15,7 +15,7 @@ import { createOrders } from "./orders.js";
 import { HELD_OUT, Rows, lastUpTo } from "./rows.js";
 import { createRunServer } from "./run_server.js";
 import { count, stepAxis } from "./scales.js";
-import { themeOf } from "./theme.js";
+import { dress } from "./theme.js";
 import { createTimeline } from "./timeline.js";
 
 const ACTIVE = 0.01;            // nats of a dimension that is in use; checkpoints.ACTIVE_NATS
@@ -76,8 +76,6 @@ class View {
         el("div", { class: "column" }, this.gallery.reconstructions, this.map.element, this.gallery.decoded)),
       el("div", { class: "smalls" }, this.curves.small),
       this.numbers.element, this.timeline.element);
-    this.probe = el("i", { hidden: true });
-    this.root.append(this.probe);
     this.plots = [...this.curves.plots, this.heat.plot];
   }
 
@@ -348,11 +346,7 @@ class View {
   }
 
   followTheme() {
-    this.theme = this.root.dataset.theme = themeOf(this.host);
-    this.colours = Object.fromEntries(KINDS.map((kind) => {
-      this.probe.style.color = `var(--${kind})`;
-      return [kind, getComputedStyle(this.probe).color];
-    }));
+    Object.assign(this, dress(this.root, this.host, KINDS));
     this.redraw();
   }
 
