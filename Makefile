@@ -31,7 +31,8 @@ run: requirements
 test: requirements-dev browser
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest
+	$(PY) -m pytest -m "not alone" -n 2 --dist loadfile
+	$(PY) -m pytest -m alone
 
 bench: requirements-dev browser
 	$(PY) benchmarks/drag.py

@@ -274,6 +274,7 @@ def test_an_order_that_was_given_before_the_worker_came_is_followed(background):
     wait_for(is_at(path, "paused", 5))
 
 
+@pytest.mark.alone
 def test_slow_motion_keeps_its_pace_and_shows_each_step(background):
     path = background(*LONG, before=Order("run", pace=5.0))
     wait_for(lambda: runs.status(path).step >= 2)

@@ -26,7 +26,7 @@ class ImageSet:
     """Images of one data set, all of one shape.
 
     train, test: (N, C, H, W) uint8 in 0..255 or float32 in [0, 1], C is 1 or 3, 0 is black.
-    train_labels, test_labels: int64 (N,), positions in class_names; None without classes.
+    train_labels, test_labels: int64 (N,), positions in class_names, -1 where unknown; None without classes.
     train_factors, test_factors: int64 (N, F), positions in factor_values[name] of each of the F factor_names; or None.
     preprocessing: plain words of what was done to the images, "" if nothing.
     """
@@ -56,6 +56,11 @@ def unit_floats(images: np.ndarray) -> np.ndarray:
     if images.dtype == np.uint8:
         return images.astype(np.float32) / np.float32(MAX_VALUE)
     return images.astype(np.float32, copy=False)
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """At most `most` of the positions 0..count-1, evenly spaced from the first to the last; all if there are fewer."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def fixed_order(count: int, seed: int = 0) -> np.ndarray:

@@ -95,6 +95,7 @@ def test_the_slider_moves_z_along_the_direction(page: Any, app_url: str) -> None
     assert values(page) == pytest.approx({"z1": Z[0], "z2": Z[1]})
 
 
+@pytest.mark.alone
 def test_a_drag_along_a_direction_shows_fifty_pictures_a_second(page: Any, app_url: str) -> None:
     visit(page, app_url, "mnist-10d", [0.1] * 10, [0.5, -0.5] * 5)
     assert max(drag(page, NAME, seconds=1.5).images_per_second for _ in range(3)) >= 50

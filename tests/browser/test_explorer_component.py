@@ -73,6 +73,7 @@ def middle(page: Any, locator: Any) -> tuple[float, float, float]:
 # ---- dragging
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("model", ["digits-2d", "mnist-10d", "shapes-10d"])
 def test_a_drag_shows_fifty_pictures_a_second(page: Any, app_url: str, model: str) -> None:
     visit(page, app_url, model)

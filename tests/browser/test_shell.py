@@ -79,6 +79,7 @@ def test_an_upload_is_chosen_and_a_bad_one_refused(page: Any, url: str, tmp_path
     assert page.get_by_text("bad.safetensors: this is a pickle").count() == 0
 
 
+@pytest.mark.alone
 def test_small_answers_come_at_once(url: str) -> None:
     """Without TCP_NODELAY the body waits for the delayed acknowledgement of the headers: 40 ms."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)

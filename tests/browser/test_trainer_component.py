@@ -268,6 +268,7 @@ def test_dragging_back_shows_everything_as_it_was(over: Any) -> None:
     assert over.locator(".mark.place:visible").count() == 0
 
 
+@pytest.mark.alone
 def test_a_drag_shows_fifty_pictures_a_second(over: Any) -> None:
     over.wait_for_timeout(1500)
     over.evaluate(

@@ -14,11 +14,6 @@ MOST_IMAGES = 10_000  # whose q make up the mixture: with fewer it falls apart i
 PLACES = 1000  # looked at between two reports
 
 
-def evenly(count: int, most: int) -> np.ndarray:
-    """At most `most` of the positions 0..count-1, evenly spaced from the first to the last; all if there are fewer."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
-
-
 @torch.inference_mode()
 def map_density(
     vae: VAE, mean: np.ndarray, std: np.ndarray, axes: np.ndarray, centre: np.ndarray, places: np.ndarray,

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from vaeexplorer import metrics
-from vaeexplorer.image_set import Progress
+from vaeexplorer.image_set import Progress, evenly
 from vaeexplorer.records import Estimate
 from vaeexplorer.ui import cached
 from vaeexplorer.ui.encoded import JOBS, OF_DATA
@@ -32,7 +32,7 @@ def _of_images(name: str, codes: Codes, progress: Progress) -> Figures:
 
     progress(0, "reading the images")
     data, vae = cached.image_set(name), cached.network(name)
-    chosen = evenly(len(data.test))
+    chosen = evenly(len(data.test), MOST_IMAGES)
     train = None if data.train_labels is None else (data.train, data.train_labels)
     labels, factors = _of(data.test_labels, chosen), _of(data.test_factors, chosen)
     images = data.test if len(chosen) == len(data.test) else data.test[chosen]
@@ -52,7 +52,7 @@ def _of_codes(name: str, codes: Codes, progress: Progress) -> Figures:
     from threadpoolctl import threadpool_limits
 
     latest = len(codes.mean) if codes.step is None else int((codes.step == codes.step[-1]).sum())
-    which = len(codes.mean) - latest + evenly(latest)
+    which = len(codes.mean) - latest + evenly(latest, MOST_IMAGES)
     labels, notes = _of(codes.label, which), ["From the codes alone, without their images."]
     if codes.step is not None:
         notes = [f"Of the codes at step {int(codes.step[-1]):,}, the last one that is kept."]
@@ -65,11 +65,6 @@ def _of_codes(name: str, codes: Codes, progress: Progress) -> Figures:
             notes.append("q(z|x) is not known, so there is no KL and no mutual information.")
             estimates = _probes(codes.mean[which], labels, codes.seed or 0, progress)
     return estimates, [*notes, *_probe_note(labels)]
-
-
-def evenly(count: int) -> np.ndarray:
-    """At most MOST_IMAGES of the positions 0..count-1, evenly spaced."""
-    return np.unique(np.linspace(0, count - 1, min(count, MOST_IMAGES)).round().astype(np.int64))
 
 
 def _of(values: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:

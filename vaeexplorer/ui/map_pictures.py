@@ -12,7 +12,7 @@ import numpy as np
 
 from vaeexplorer import portable
 from vaeexplorer.embeddings import EMBEDDINGS, Embedding, apart, embed
-from vaeexplorer.image_set import Progress
+from vaeexplorer.image_set import Progress, evenly
 from vaeexplorer.ui import cached
 from vaeexplorer.ui.encoded import JOBS
 from vaeexplorer.ui.jobs import Job
@@ -103,7 +103,7 @@ def ask_density(codes: Codes, made: Embedding, asked: dict[str, Any]) -> Job:
 def _density(
     codes: Codes, axes: np.ndarray, centre: np.ndarray, window: list[float], size: int, name: str, progress: Progress
 ) -> bytes:
-    from vaeexplorer.evaluation.map_density import MOST_IMAGES, evenly, map_density
+    from vaeexplorer.evaluation.map_density import MOST_IMAGES, map_density
 
     assert codes.std is not None
     vae, chosen = cached.network(name), evenly(len(codes.mean), MOST_IMAGES)
