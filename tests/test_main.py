@@ -1,6 +1,9 @@
 """The command line as a person uses it: what it prints, where, and with which exit status."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -305,3 +308,14 @@ def test_listings_print_text_and_json(command, trained, capsys):
     assert "digits" in capsys.readouterr().out
     assert main([command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(("words", "status"), [(["datasets", "--json"], 0), (["datasets", "--nonsense"], 2)])
+def test_one_of_several_processes_leaves_with_its_words_and_its_status(words, status):
+    """It skips the interpreter's clean-up (__main__.run), which must cost neither."""
+    done = subprocess.run(
+        [sys.executable, "-m", "vaeexplorer", *words], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "WORLD_SIZE": "2"},
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert json.loads(done.stdout) if not status else done.stderr.count("\n") == 1

@@ -75,12 +75,12 @@ def test_resumed_with_another_number_of_processes(alone, tmp_path):
     """One, cut off; three; one again. In the middle of an epoch, with a row begun."""
     path = tmp_path / "run"
     code = (
-        "import sys\nfrom vaeexplorer import costs, run_desk\nfrom vaeexplorer.__main__ import main\n"
+        "import sys\nfrom vaeexplorer import costs, run_desk\nfrom vaeexplorer.__main__ import run\n"
         "look = run_desk.Desk.decide\nleave, run_desk.SAVE_APART_SECONDS = int(sys.argv.pop(1)), 0\n"
         "def decide(self):\n"
         "    if self.training.step >= leave: self.signals.number = 15\n"
         "    return min(1, look(self))\n"
-        "run_desk.Desk.decide = decide\ncosts.row_every = lambda *_: 4\nsys.exit(main(sys.argv[1:]))\n"
+        "run_desk.Desk.decide = decide\ncosts.row_every = lambda *_: 4\nrun()\n"
     )
     script = tmp_path / "leaving.py"
     script.write_text(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn, get_args, get_origin
@@ -116,5 +117,24 @@ def _complain(text: str) -> int:
     return 2
 
 
+def run() -> NoReturn:
+    """`main`, and then the end of this process.
+
+    One of several that torchrun started leaves without the interpreter's clean-up: gloo's threads outlive the group,
+    and one that is met there aborts the process now and then, which torchrun takes for a failure of the run.
+    """
+    try:
+        status = main()
+    except SystemExit as error:
+        if not isinstance(error.code, int):
+            raise
+        status = error.code
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()
