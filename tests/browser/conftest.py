@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser.driver import PROBE, VIEWPORT, AppServer, launch
+from tests.browser.modules import Modules, serving
 
 _servers: list[AppServer] = []
 
@@ -42,6 +43,22 @@ def browser(playwright: Any) -> Iterator[Any]:
     started = launch(playwright)
     yield started
     started.close()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Where the live components' modules are served to a blank page, without the app."""
+    with serving() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def modules(browser: Any, address: str) -> Iterator[Modules]:
+    """One blank page for all tests of a file that call the modules' functions with numbers."""
+    page = browser.new_page()
+    page.goto(address)
+    yield Modules(page)
+    page.close()
 
 
 @pytest.fixture(scope="package")

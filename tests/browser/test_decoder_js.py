@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from tests.browser.modules import Modules, serving
+from tests.browser.modules import Modules
 from vaeexplorer import checkpoints, portable
 from vaeexplorer.distributions import BernoulliLatent, ContinuousBernoulliLikelihood, DiagonalGaussian
 from vaeexplorer.latents import log_aggregate_posterior
@@ -31,16 +30,6 @@ TORCH_ACTIVATIONS = {
     "silu": nn.functional.silu,
     "clip": lambda x: x.clamp(0, 1),
 }
-
-
-@pytest.fixture(scope="module")
-def modules(browser: Any) -> Iterator[Modules]:
-    """One blank page for all tests of this file."""
-    with serving() as url:
-        page = browser.new_page()
-        page.goto(url)
-        yield Modules(page)
-        page.close()
 
 
 def packed(layers: list[dict[str, Any]], shape: tuple[int, int, int], inputs: int, dtype: str = "float32") -> bytes:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.browser.driver import VIEWPORT, AppServer, hand, settled
-from tests.browser.modules import Modules, serving
+from tests.browser.modules import Modules
 from tests.ui.models import write_model
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"  # images of MNIST, where someone has put them
@@ -125,15 +125,6 @@ def selection(page: Any) -> str:
 
 
 # Arithmetic without a page
-
-
-@pytest.fixture(scope="module")
-def modules(browser: Any) -> Iterator[Modules]:
-    with serving() as address:
-        page = browser.new_page()
-        page.goto(address)
-        yield Modules(page)
-        page.close()
 
 
 def test_the_nearest_codes_are_those_that_numpy_finds(modules: Modules) -> None:

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.browser.modules import Modules, serving
+from tests.browser.modules import Modules
 
 WIDTH, HEIGHT = 600, 400
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def modules(browser: Any, address: str) -> Iterator[Modules]:
-    page = browser.new_page()
-    page.goto(address)
-    yield Modules(page)
-    page.close()
 
 
 def random(seed: int = 0) -> np.random.Generator:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.browser.modules import serving
 from tests.browser.test_mapper_js import inside, random
 
 WIDTH, HEIGHT = 600, 400
 THEME = {"text": "#111111", "quiet": "#555555", "edge": "#dddddd", "page": "#ffffff", "z": "#0000ff"}
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving() as url:
-        yield url
 
 
 class Canvas:

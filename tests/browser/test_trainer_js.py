@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.browser.modules import Modules, serving
+from tests.browser.modules import Modules
 from tests.ui.run_folders import CODES, DIMS, SHAPE, observation, row
 from vaeexplorer.ui.run_routes import pack_observation
-
-
-@pytest.fixture(scope="module")
-def modules(browser: Any) -> Iterator[Modules]:
-    with serving() as address:
-        page = browser.new_page()
-        page.goto(address)
-        yield Modules(page)
-        page.close()
-
 
 # scales.js
 
