@@ -1,11 +1,11 @@
-"""One training loop, timed in a process of its own: `python benchmarks/loops.py NAME IMAGES.npy --seconds 8`.
+"""One training loop in a process of its own: `python benchmarks/loops.py NAME IMAGES.npy --counter FILE`.
 
-Started by train.py, one at a time; prints one JSON object. All train the same model on the same device, 784-512-16 with
-ReLU and a Bernoulli likelihood, batches of 128, Adam at 1e-3, and all are timed in the same way: some steps to warm up,
-then whole steps until the seconds are over, with the device's work finished at both ends.
+Started by train.py, which stops and continues it; prints one JSON object about itself and then trains for ever, with
+the number of images it has trained on in the counter. All train the same model on the same device, 784-512-16 with ReLU
+and a Bernoulli likelihood, batches of 128, Adam at 1e-3.
 
 bare        forward, backward and fused Adam on one batch that lies on the device: nothing is loaded, shuffled, made
-            binary, noted or shown. On a GPU also recorded as a CUDA graph; the quickest form counts.
+            binary, noted or shown. On a GPU also recorded as a CUDA graph; the quickest form goes on.
 generator   `training.Training`, whose records nobody reads
 pythae      pythae 0.1.2: its VAE, TrainingPipeline and DataLoader as they are, with the same model, batch and Adam.
             Needs nothing of this project, so that another environment's Python can run it.
@@ -28,58 +28,75 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 PIXELS, HIDDEN, LATENT, BATCH, RATE = 784, 512, 16, 128, 1e-3
-WARM_UP = 50  # steps
+TRY_SECONDS = 2.0  # for which each of a device's forms is tried
 
-Result = dict[str, Any]  # images_per_second and what is worth saying about how
-
-
-class Clock:
-    """Counts steps between the end of the warm-up and the end of the time.
-
-    images: how many there are; an epoch's last batch is smaller, so a step has their mean number.
-    """
-
-    def __init__(self, images: int, seconds: float) -> None:
-        self.seconds, self.images_a_step = seconds, images / math.ceil(images / BATCH)
-        self.steps, self.start = 0, 0.0
-
-    def tick(self) -> bool:
-        """After each step; whether the time is over."""
-        self.steps += 1
-        if self.steps == WARM_UP:
-            self.start = now()
-        return self.steps > WARM_UP and time.perf_counter() - self.start >= self.seconds
-
-    def result(self, **more: Any) -> Result:
-        """Rate over all timed steps."""
-        rate = self.images_a_step * (self.steps - WARM_UP) / (now() - self.start)
-        return {"images_per_second": rate, **more}
+Count = Callable[[float], None]  # told the images of a step after each one
 
 
-def now() -> float:
-    """Seconds, when the device has done what it was given."""
+def counter(file: str) -> Count:
+    """Adds up images in a file of eight bytes that another process reads, whenever the device has done them."""
+    total = np.memmap(file, np.float64, "r+", shape=(1,))
+    finish = _finish()
+
+    def count(images: float) -> None:
+        finish()
+        total[0] += images
+
+    return count
+
+
+def _finish() -> Callable[[], None]:
+    """Waits for the device now and then: a GPU would otherwise be told of steps that it has not done."""
     import torch
 
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
+    steps = 0
+
+    def finish() -> None:
+        nonlocal steps
+        steps += 1
+        if steps % 100 == 0:
+            torch.cuda.synchronize()
+
+    return finish if torch.cuda.is_available() else lambda: None
 
 
-def bare(images: np.ndarray, seconds: float) -> Result:
+def say(**about: Any) -> None:
+    """The line that train.py reads."""
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    print(json.dumps({**about, "device": device, "threads": torch.get_num_threads(), "torch": torch.__version__}))
+    sys.stdout.flush()
+
+
+def bare(images: np.ndarray, count: Count) -> None:
     """The quickest of the plain forms on this device."""
     import torch
 
     cuda = torch.cuda.is_available()
     forms: dict[str, Callable[[Callable[[], None]], Callable[[], None]]] = {"plain": lambda step: step}
     forms |= {"CUDA graph": recorded} if cuda else {}
-    results = []
-    for form, prepare in forms.items():
-        step, clock = prepare(bare_step(images[:BATCH], "cuda" if cuda else "cpu")), Clock(BATCH, seconds / len(forms))
-        step()
-        while not clock.tick():
+    steps = {form: prepare(bare_step(images[:BATCH], "cuda" if cuda else "cpu")) for form, prepare in forms.items()}
+    form = max(steps, key=lambda form: _pace(steps[form])) if cuda else "plain"
+    say(form=form)
+    while True:
+        steps[form]()
+        count(BATCH)
+
+
+def _pace(step: Callable[[], None]) -> float:
+    """Steps a second on a GPU."""
+    import torch
+
+    step()
+    torch.cuda.synchronize()
+    start, done = time.perf_counter(), 0
+    while time.perf_counter() - start < TRY_SECONDS:
+        for _ in range(100):
             step()
-        results.append(clock.result(form=form))
-    return max(results, key=lambda result: result["images_per_second"])
+        torch.cuda.synchronize()
+        done += 100
+    return done / (time.perf_counter() - start)
 
 
 def bare_step(batch: np.ndarray, device: str) -> Callable[[], None]:
@@ -122,7 +139,7 @@ def recorded(step: Callable[[], None]) -> Callable[[], None]:
     return graph.replay
 
 
-def generator(images: np.ndarray, seconds: float) -> Result:
+def generator(images: np.ndarray, count: Count) -> None:
     """Our loop with nobody who reads its records."""
     sys.path.insert(0, str(ROOT))
     import torch
@@ -135,57 +152,48 @@ def generator(images: np.ndarray, seconds: float) -> Result:
     device = devices.choose()
     vae = VAE(VaeConfig.model_validate({"hidden": (HIDDEN,), "activation": "relu", "latent_dim": LATENT})).to(device)
     config = TrainConfig.model_validate({"batch_size": BATCH, "learning_rate": RATE, "epochs": 10**6})
-    clock = Clock(len(images), seconds)
+    say()
     for _ in Training(vae, torch.from_numpy(images)[:, None].to(device), config):
-        if clock.tick():
-            break
-    return clock.result()
+        count(images_a_step(len(images)))
 
 
-def pythae(images: np.ndarray, seconds: float) -> Result:
-    """The other library as its own instructions have it, with a callback that looks at the clock."""
+def pythae(images: np.ndarray, count: Count) -> None:
+    """The other library as its own instructions have it, with a callback that counts."""
     from pythae import models, pipelines, trainers  # type: ignore[import-not-found]
     from pythae.trainers.training_callbacks import TrainingCallback  # type: ignore[import-not-found]
 
-    class Enough(Exception):
-        pass
-
-    class Stop(TrainingCallback):
+    class Counted(TrainingCallback):
         def on_train_step_end(self, training_config: Any, **_: Any) -> None:
-            if clock.tick():
-                raise Enough
+            count(images_a_step(len(images)))
 
     logging.disable(logging.INFO)
     # Its own networks for this shape are 784-512-16 with ReLU; "bce" is the Bernoulli likelihood.
     model = models.VAE(models.VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT, reconstruction_loss="bce"))
-    clock = Clock(len(images), seconds)
+    say(parameters=sum(p.numel() for p in model.parameters()))
     with tempfile.TemporaryDirectory() as folder:
         config = trainers.BaseTrainerConfig(
             output_dir=folder, num_epochs=10**6, per_device_train_batch_size=BATCH, learning_rate=RATE
         )
         pipeline = pipelines.TrainingPipeline(model=model, training_config=config)
-        try:
-            pipeline(train_data=images[:, None].astype(np.float32) / 255, callbacks=[Stop()])
-        except Enough:
-            return clock.result(parameters=sum(p.numel() for p in model.parameters()))
-    raise AssertionError("a million epochs have ended")
+        pipeline(train_data=images[:, None].astype(np.float32) / 255, callbacks=[Counted()])
 
 
-LOOPS: dict[str, Callable[[np.ndarray, float], Result]] = {"bare": bare, "generator": generator, "pythae": pythae}
+def images_a_step(images: int) -> float:
+    """Their mean number: an epoch's last batch is smaller."""
+    return images / math.ceil(images / BATCH)
+
+
+LOOPS: dict[str, Callable[[np.ndarray, Count], None]] = {"bare": bare, "generator": generator, "pythae": pythae}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Time one loop and print what it did."""
-    parser = argparse.ArgumentParser(description="Time one training loop.")
+    """Train for ever."""
+    parser = argparse.ArgumentParser(description="Run one training loop until it is killed.")
     parser.add_argument("loop", choices=LOOPS)
     parser.add_argument("images", help="a .npy file of uint8 images (N, 28, 28)")
-    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--counter", required=True, help="a file of eight bytes: float64, images so far")
     options = parser.parse_args(arguments)
-    result = LOOPS[options.loop](np.load(options.images, allow_pickle=False), options.seconds)
-    import torch
-
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    print(json.dumps({**result, "device": device, "threads": torch.get_num_threads(), "torch": torch.__version__}))
+    LOOPS[options.loop](np.load(options.images, allow_pickle=False), counter(options.counter))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """How quickly a model trains, against the bare computation and another library: `python benchmarks/train.py`.
 
 The model is 784-512-16 with ReLU and a Bernoulli likelihood, batches of 128, Adam at 1e-3, on MNIST or, without it, on
-random images of the same kind. Each row is one process at a time with the whole machine; the rows take turns, several
-rounds of them, and a ratio is the median of the rounds' ratios.
+random images of the same kind. Each row is a process; all of them are started, and then all but one are stopped: they
+take turns of a second with the whole machine, for the pace of a shared machine changes from one second to the next. A
+round is several turns each, and a ratio is the median of the rounds' ratios. (Needs signals that stop a process: Linux
+or macOS.)
 
 bare loop        forward, backward, fused Adam on one batch that lies on the device (loops.py): what no loop can beat
 our worker       `python -m vaeexplorer train` as the app starts it, but at the normal priority, with all that the Train
-                 page shows: rows of metrics, observations, snapshots, saved states; from its first status to the last
+                 page shows: rows of metrics, observations, snapshots, saved states; by the steps in its status
 our loop         `training.Training`, whose records nobody reads
 pythae 0.1.2     another library, as its instructions have it; --pythae PYTHON names an environment that has it
 
@@ -18,13 +20,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +36,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.loops import BATCH, HIDDEN, LATENT, RATE  # noqa: E402
+from benchmarks.loops import BATCH, HIDDEN, LATENT, RATE, images_a_step  # noqa: E402
 from benchmarks.report import machine, table, write  # noqa: E402
 
 BARE, WORKER, LOOP, PYTHAE = "bare loop", "our worker", "our loop", "pythae 0.1.2"
@@ -46,6 +49,9 @@ COLUMNS = {
 }
 # What we promise of our worker, by the kind of device.
 TARGETS = {"cpu": {"of_bare": 0.95, "times_pythae": 1.9}, "cuda": {"of_bare": 0.8, "times_pythae": 10.0}}
+
+WARM_UP = 50  # steps before the turns begin
+EPOCHS = 1000  # of the worker's run, which ends with the benchmark
 
 Round = dict[str, float]  # row -> images a second
 
@@ -73,59 +79,109 @@ def command(dataset: Sequence[str], epochs: int) -> list[str]:
     return [*dataset, *(word for name, value in fields.items() for word in (f"--{name}", str(value)))]
 
 
-def time_loop(python: str, loop: str, images: Path, seconds: float) -> dict[str, Any]:
-    """What loops.py found.   Raises: SystemExit with the end of its complaint."""
-    words = [python, str(ROOT / "benchmarks" / "loops.py"), loop, str(images), "--seconds", str(seconds)]
-    done = subprocess.run(words, capture_output=True, text=True, errors="replace", cwd=images.parent)
-    if done.returncode:
-        raise SystemExit(f"train: the loop {loop} ended with status {done.returncode}:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+class Turns:
+    """Processes that are stopped but for the one whose turn it is.
 
-
-def time_worker(dataset: Sequence[str], images: int, seconds: float, expected: float) -> float:
-    """Images a second of the real command in a process of its own, over its first `seconds` and a little more.
-
-    expected: images a second; the run is made as long as the default one at least, and longer than what is timed.
+    rows: name -> the words that start it.   done: name -> how many images it has trained on so far.
     """
-    from benchmarks.beside import rate_of, wait_for_step
 
-    epochs = max(50, math.ceil(2 * seconds * expected / images))
-    with tempfile.TemporaryDirectory() as folder:
-        run, log = Path(folder) / "run", Path(folder) / "log"
-        words = [sys.executable, "-m", "vaeexplorer", "train", *command(dataset, epochs), "--run-dir", str(run)]
-        with log.open("wb") as file:
-            process = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
-        try:
-            wait_for_step(run, process)
-            steps = rate_of(run, seconds)
-        except TimeoutError as error:
-            raise SystemExit(f"train: {error}:\n{log.read_text(errors='replace')[-2000:]}") from None
-        finally:
-            process.kill()  # the folder goes as well; what it would still measure belongs to no row
+    def __init__(
+        self, rows: Mapping[str, Sequence[str]], done: Mapping[str, Callable[[], float]], folder: Path
+    ) -> None:
+        self.done, self.folder = done, folder
+        self.processes: dict[str, subprocess.Popen] = {}
+        for name, words in rows.items():  # one after the other: each warms up alone
+            with (folder / f"{name}.out").open("wb") as out, (folder / f"{name}.err").open("wb") as err:
+                self.processes[name] = subprocess.Popen(
+                    list(words), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                )
+            self._wait(name, WARM_UP * BATCH)
+            self._signal(name, signal.SIGSTOP)
+
+    def round(self, turns: int, seconds: float) -> Round:
+        """Images a second of each, over so many turns of so many seconds."""
+        before, spent = {name: done() for name, done in self.done.items()}, dict.fromkeys(self.done, 0.0)
+        for _ in range(turns):
+            for name in self.done:
+                start = time.perf_counter()
+                self._signal(name, signal.SIGCONT)
+                time.sleep(seconds)
+                self._signal(name, signal.SIGSTOP)
+                spent[name] += time.perf_counter() - start
+                self._check(name)
+        return {name: (done() - before[name]) / spent[name] for name, done in self.done.items()}
+
+    def about(self, name: str) -> dict[str, Any]:
+        """What a loop says of itself."""
+        return json.loads((self.folder / f"{name}.out").read_text().splitlines()[0])
+
+    def close(self) -> None:
+        for name, process in self.processes.items():
+            if process.poll() is None:
+                self._signal(name, signal.SIGKILL)
             process.wait()
-    return steps * images / math.ceil(images / BATCH)
+
+    def _wait(self, name: str, images: float) -> None:
+        deadline = time.monotonic() + 180
+        while self.done[name]() < images:
+            self._check(name)
+            if time.monotonic() > deadline:
+                raise SystemExit(f"train: {name} did not begin to train within three minutes")
+            time.sleep(0.05)
+
+    def _check(self, name: str) -> None:
+        if (status := self.processes[name].poll()) is not None:
+            said = (self.folder / f"{name}.err").read_text(errors="replace")[-2000:]
+            raise SystemExit(f"train: {name} ended with status {status}:\n{said}")
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        os.killpg(self.processes[name].pid, number)
+
+
+def counted(file: Path) -> Callable[[], float]:
+    """Reads the counter of a loop, which begins at nothing."""
+    np.zeros(1).tofile(file)
+    return lambda: float(np.fromfile(file)[0])
+
+
+def trained(run: Path, images: int) -> Callable[[], float]:
+    """Images that a run's worker says it has trained on: its status is a fraction of a second old."""
+    from vaeexplorer.run_files import RunError, read_status
+
+    def done() -> float:
+        try:
+            return read_status(run).step * images_a_step(images)
+        except RunError:  # not there yet
+            return 0.0
+
+    return done
 
 
 def measure(options: argparse.Namespace) -> tuple[list[Round], dict[str, Any]]:
     """All rounds, and what the bare loop says about the device."""
-    rounds: list[Round] = []
-    about: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        images, dataset = training_images(options.data_dir, Path(folder))
-        file = Path(folder) / "images.npy"
-        np.save(file, images)
-        for number in range(options.rounds):
-            row: Round = {}
-            for name in [BARE, WORKER, LOOP, *([PYTHAE] if options.pythae else [])]:
-                if name == WORKER:
-                    row[name] = time_worker(dataset, len(images), options.seconds, row[BARE])
-                else:
-                    python = options.pythae if name == PYTHAE else sys.executable
-                    found = time_loop(python, LOOPS[name], file, options.seconds)
-                    row[name], about = found["images_per_second"], about or found
-                print(f"round {number + 1}, {name}: {row[name]:,.0f} images/s", file=sys.stderr)
-            rounds.append(row)
-    about = {key: about[key] for key in ("form", "device", "threads", "torch")}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        images, dataset = training_images(options.data_dir, folder)
+        np.save(folder / "images.npy", images)
+        run = folder / "run"
+        rows: dict[str, list[str]] = {}
+        done: dict[str, Callable[[], float]] = {}
+        for name in [BARE, WORKER, LOOP, *([PYTHAE] if options.pythae else [])]:
+            if name == WORKER:
+                words = [*command(dataset, EPOCHS), "--run-dir", str(run)]
+                rows[name] = [sys.executable, "-m", "vaeexplorer", "train", *words]
+                done[name] = trained(run, len(images))
+            else:
+                python, file = options.pythae if name == PYTHAE else sys.executable, folder / f"{LOOPS[name]}.count"
+                loop = [str(ROOT / "benchmarks" / "loops.py"), LOOPS[name], str(folder / "images.npy")]
+                rows[name], done[name] = [python, *loop, "--counter", str(file)], counted(file)
+        turns = Turns(rows, done, folder)
+        try:
+            turns.round(1, options.seconds)  # the first observations of a run are close together
+            rounds = [turns.round(options.turns, options.seconds) for _ in range(options.rounds)]
+            about = turns.about(BARE)
+        finally:
+            turns.close()
     return rounds, {**about, "data": "MNIST" if "mnist" in dataset else "random images"}
 
 
@@ -159,7 +215,8 @@ def compare(options: argparse.Namespace) -> tuple[str, dict[str, Any], list[str]
     rows = summary(rounds)
     where = machine(about["device"], f"{about['threads']} threads", f"torch {about['torch']}")
     how = (
-        f"the bare loop's quickest form: {about['form']}; medians of {len(rounds)} rounds of {options.seconds:g} s each"
+        f"the bare loop's quickest form: {about['form']}; medians of {len(rounds)} rounds of {options.turns} turns "
+        f"of {options.seconds:g} s each"
     )
     report = f"{where}; {about['data']}; {how}.\n\n{table('', COLUMNS, rows)}"
     if not options.pythae:
@@ -181,16 +238,17 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure how quickly a model trains.")
     parser.add_argument("--pythae", metavar="PYTHON", help="python of an environment with pythae 0.1.2, see README.md")
     parser.add_argument("--page", action="store_true", help="measure training beside the app's pages instead")
-    parser.add_argument("--rounds", type=int, help="how often each row is measured (default 5)")
-    parser.add_argument("--seconds", type=float, help="how long each time (default 8; with --page 10)")
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s (--page: 1 of 4 s): a try, no numbers")
+    parser.add_argument("--rounds", type=int, help="how many rounds (default 5)")
+    parser.add_argument("--turns", type=int, default=8, help="turns of each row in a round (default 8)")
+    parser.add_argument("--seconds", type=float, help="how long a turn is (default 1; with --page 10)")
+    parser.add_argument("--quick", action="store_true", help="2 rounds (--page: 1 of 4 s): a try, no numbers")
     parser.add_argument("--data-dir", default=os.environ.get("VAEEXPLORER_DATA"), help="where MNIST lies")
     parser.add_argument("--write", action="store_true", help="put the results into benchmarks/README.md as well")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
     options = parser.parse_args(arguments)
     if options.quick and options.write:
         parser.error("--quick gives no numbers to --write")
-    quick, slow = ((1, 4.0), (5, 10.0)) if options.page else ((2, 2.0), (5, 8.0))
+    quick, slow = ((1, 4.0), (5, 10.0)) if options.page else ((2, 1.0), (5, 1.0))
     rounds, seconds = quick if options.quick else slow
     options.rounds, options.seconds = options.rounds or rounds, options.seconds or seconds
     return options

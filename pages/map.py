@@ -9,7 +9,9 @@ name = st.session_state[controls.MODEL]
 model = map_card.mapper_model(name)
 
 controls.heading("Map", map_card.LEAD)
-wish = mapper(model, key=f"mapper-{model['digest']}")["explore"]
-if wish is not None:
-    controls.open_in_explore(name, wish)
+told = mapper(model, key=f"mapper-{model['digest']}")
+if told["explore"] is not None:
+    controls.open_in_explore(name, told["explore"])
+if told["bounds"] is not None:
+    controls.open_in_bounds(**told["bounds"])
 st.caption(controls.plain(map_card.CAPTION, limit=1000))

@@ -10,6 +10,8 @@ model = rivals.described(name)
 fitting, refused = rivals.rivals_of(name)
 
 controls.heading("Reconstruct", "Send an image through the model: what comes back, and what it costs.")
-wish = reconstructor(model, fitting, refused, key=f"reconstructor-{model['digest']}")["explore"]
-if wish is not None:
-    controls.open_in_explore(wish["model"], wish)
+told = reconstructor(model, fitting, refused, key=f"reconstructor-{model['digest']}")
+if told["explore"] is not None:
+    controls.open_in_explore(told["explore"]["model"], told["explore"])
+if told["bounds"] is not None:
+    controls.open_in_bounds(**told["bounds"])

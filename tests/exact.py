@@ -1,4 +1,4 @@
-"""The linear-Gaussian model of the tests, x = W z + b + N(0, s2 I), as a VAE with the `linear` architecture.
+"""The linear-Gaussian example, x = W z + b + N(0, s2 I), also as a VAE with the `linear` architecture, and its numbers.
 
 Its log p(x), posterior and bounds have closed forms; the numbers below were confirmed by quadrature to 3e-13.
 """
@@ -8,13 +8,13 @@ import math
 import torch
 
 from vaeexplorer.configs import VaeConfig
+from vaeexplorer.linear_gaussian import example
 from vaeexplorer.vae import VAE
 
-W = torch.tensor([[1.0, 0.5], [-0.3, 0.8], [0.2, -0.6]], dtype=torch.float64)
-B = torch.tensor([0.1, -0.2, 0.3], dtype=torch.float64)
-X = torch.tensor([1.0, -0.5, 0.75], dtype=torch.float64).reshape(1, 1, 1, 3)
-Q_MEAN = torch.tensor([0.3, -0.1], dtype=torch.float64)
-Q_STD = torch.tensor([0.2, 0.3], dtype=torch.float64).sqrt()
+_MODEL, _X, _Q = example()
+W, B = _MODEL.weight, _MODEL.bias
+X = _X.reshape(1, 1, 1, 3)  # as an image
+Q_MEAN, Q_STD = _Q.mean[0], _Q.std[0]
 
 LOG_P = -2.898548
 RECONSTRUCTION, KL, ELBO, GAP = -2.975974, 0.706705, -3.682679, 0.784131

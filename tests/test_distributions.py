@@ -9,11 +9,17 @@ from tests.exact import z_score
 from vaeexplorer.distributions import (
     LIKELIHOODS,
     BernoulliLatent,
+    Categorical,
+    CategoricalLatent,
     DiagonalGaussian,
     FairBits,
+    FullGaussian,
     LearnedGaussian,
     StandardNormal,
+    chi_square,
+    likelihoods,
 )
+from vaeexplorer.distributions import kl_divergence as gaussian_kl
 
 
 def generator(seed=0):
@@ -23,6 +29,15 @@ def generator(seed=0):
 def gaussian(batch=4, dims=3):
     draw = torch.randn(2, batch, dims, generator=generator(), dtype=torch.float64)
     return DiagonalGaussian(draw[0], 0.5 * draw[1])
+
+
+def full_gaussian(batch=4, dims=3):
+    draw = torch.randn(batch, dims, dims + 1, generator=generator(2), dtype=torch.float64)
+    return FullGaussian(draw[..., 0], torch.tril(draw[..., 1:], -1) + torch.diag_embed(0.2 + draw[:, 0, 1:].abs()))
+
+
+def as_torch(q):
+    return MultivariateNormal(q.mean, scale_tril=q.cholesky)
 
 
 def bits(batch=4, dims=3):
@@ -168,3 +183,223 @@ def test_extreme_logits_cost_what_they_should():
     assert likelihood.log_prob(outputs, wrong).item() == -20_080.0
     likelihood.log_prob(outputs, wrong).sum().backward()
     assert outputs.grad.flatten().tolist() == [-1, 1, -1, 1]
+
+
+def test_a_full_gaussian_agrees_with_torch():
+    q, diagonal = full_gaussian(), gaussian()
+    z = torch.randn(5, 4, 3, generator=generator(1), dtype=torch.float64)
+    assert torch.allclose(q.log_prob(z), as_torch(q).log_prob(z))
+    assert torch.allclose(q.covariance, as_torch(q).covariance_matrix)
+    assert torch.allclose(q.std**2, torch.diagonal(q.covariance, dim1=-2, dim2=-1))
+    again = FullGaussian.of_covariance(q.mean, q.covariance)
+    assert torch.allclose(again.cholesky, q.cholesky)
+    assert torch.allclose(FullGaussian.of_covariance(q.mean, torch.eye(3).double()).std, torch.ones(4, 3).double())
+    # A diagonal one is a special case.
+    same = FullGaussian(diagonal.mean, diagonal.cholesky)
+    assert torch.allclose(same.log_prob(z), diagonal.log_prob(z))
+    assert torch.allclose(same.covariance, diagonal.covariance) and torch.allclose(same.std, diagonal.std)
+    noise = same.noise((6, 4, 3), generator())
+    assert torch.allclose(same.sample(noise), diagonal.sample(noise))
+    assert same.sample(noise).dtype == torch.float64
+
+
+def test_draws_of_a_full_gaussian_have_its_moments():
+    # Resolution: 100,000 draws. A transposed triangle would have another covariance.
+    q = full_gaussian(2)
+    z = q.sample(torch.randn(100_000, 2, 3, generator=generator(), dtype=torch.float64))
+    centred = z - q.mean
+    for image, i, j in itertools.product(range(2), range(3), range(3)):
+        products = centred[:, image, i] * centred[:, image, j]
+        assert abs(z_score(products, q.covariance[image, i, j].item())) < 5
+        assert abs(z_score(z[:, image, i], q.mean[image, i].item())) < 5
+    transposed = FullGaussian(q.mean, q.cholesky.mT)
+    wrong = transposed.sample(torch.randn(100_000, 2, 3, generator=generator(), dtype=torch.float64)) - q.mean
+    assert abs(z_score(wrong[:, 0, 0] * wrong[:, 0, 0], q.covariance[0, 0, 0].item())) > 5
+
+
+def test_a_full_gaussian_can_be_fitted():
+    q = full_gaussian(2)
+    leaves = [q.mean.clone().requires_grad_(), q.cholesky.clone().requires_grad_()]
+    noise = torch.randn(5, 2, 3, generator=generator(), dtype=torch.float64)
+
+    def bound(mean, cholesky):
+        moved = FullGaussian(mean, torch.tril(cholesky))
+        return (moved.log_prob(moved.sample(noise)) + StandardNormal(3).kl_per_dimension(moved).sum(-1)).sum()
+
+    assert torch.autograd.gradcheck(bound, leaves)
+
+
+def test_kl_of_a_full_gaussian_is_exact_and_splits_by_the_chain_rule():
+    q, prior = full_gaussian(), learned_prior()
+    standard = MultivariateNormal(torch.zeros(3).double(), torch.eye(3).double())
+    learned = MultivariateNormal(prior.mean, scale_tril=prior.cholesky)
+    for own, theirs in ((StandardNormal(3), standard), (prior, learned)):
+        terms = own.kl_per_dimension(q)
+        assert torch.allclose(terms.sum(-1), kl_divergence(as_torch(q), theirs))
+        assert (terms >= 0).all()
+        draws = q.sample(torch.randn(100_000, 4, 3, generator=generator(), dtype=torch.float64))
+        ratio = (q.log_prob_per_dimension(draws) - own.log_prob_per_dimension(draws)).detach()
+        for image, j in itertools.product(range(4), range(3)):
+            assert abs(z_score(ratio[:, image, j], terms[image, j].item())) < 5
+
+
+@pytest.mark.parametrize("first", [gaussian(), full_gaussian()])
+@pytest.mark.parametrize("second", [gaussian(), full_gaussian()])
+def test_divergences_between_gaussians(first, second):
+    assert torch.allclose(gaussian_kl(first, second), kl_divergence(as_torch(first), as_torch(second)))
+    wide = FullGaussian(second.mean + 0.1, 1.5 * first.cholesky)
+    z = wide.sample(torch.randn(400_000, 4, 3, generator=generator(), dtype=torch.float64))
+    ratio = torch.exp(first.log_prob(z) - wide.log_prob(z))
+    truth = chi_square(first, wide)
+    for image in range(4):
+        if truth[image] < 20:  # else the fourth moment is too large to see the second by draws
+            assert abs(z_score((ratio[:, image] - 1) ** 2, truth[image].item())) < 5
+    assert torch.allclose(chi_square(first, first), torch.zeros(4).double(), atol=1e-9)
+    assert torch.isinf(chi_square(first, FullGaussian(first.mean, 0.7 * first.cholesky))).all()
+
+
+def test_terms_per_dimension_add_up():
+    z = torch.randn(5, 4, 3, generator=generator(1), dtype=torch.float64)
+    hard, number = (z > 0).double(), (z[..., :1] > 0).double()
+    categorical = CategoricalLatent(torch.randn(4, 2, generator=generator(), dtype=torch.float64))
+    pairs = [(p, z) for p in (gaussian(), full_gaussian(), StandardNormal(3), learned_prior())]
+    pairs += [(p, hard) for p in (bits(), FairBits(3))]
+    pairs += [(p, number) for p in (categorical, Categorical(torch.tensor([0.25, 0.75], dtype=torch.float64)))]
+    for distribution, codes in pairs:
+        terms = distribution.log_prob_per_dimension(codes)
+        assert terms.shape == codes.shape
+        assert torch.allclose(terms.sum(-1), distribution.log_prob(codes))
+
+
+def test_a_prior_as_posterior_is_itself():
+    like = torch.zeros(4, 3, dtype=torch.float64)
+    z = torch.randn(5, 4, 3, generator=generator(1), dtype=torch.float64)
+    for prior, codes in ((StandardNormal(3), z), (learned_prior(), z), (FairBits(3), (z > 0).double())):
+        q = prior.as_posterior(like)
+        assert q.mean.shape == q.std.shape == (4, 3) and q.mean.dtype == torch.float64
+        assert torch.allclose(q.log_prob(codes), prior.log_prob(codes).expand(5, 4))
+        assert torch.allclose(prior.kl_per_dimension(q), torch.zeros_like(like), atol=1e-12)
+        noise = q.noise((5, 4, 3), generator()).double()
+        assert torch.allclose(q.sample(noise), prior.sample(noise))
+
+
+@pytest.mark.parametrize("size", [0.5, 8.0, 15.0, 30.0, 60.0, 500.0])
+@pytest.mark.parametrize("pixels", [(4, 8), (4, 5), (3, 2), (3, 3)])  # 64, 40, 12 and 18 pixels
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_bernoulli_likelihood_without_a_derivative_is_the_same_number(size, pixels, dtype):
+    likelihood = LIKELIHOODS["bernoulli"](0.1, "sigmoid")
+    outputs = size * (2 * torch.rand(5, 3, 2, *pixels, generator=generator(), dtype=dtype) - 1)
+    x = (torch.rand(3, 2, *pixels, generator=generator(1)) > 0.5).to(dtype)
+    outputs[0, 0, 0, 0, 0], outputs[0, 1, 0, 0, 0] = size, -size
+    kept = outputs.clone()
+    exact = (x.double() * outputs.double() - torch.nn.functional.softplus(outputs.double())).sum((-3, -2, -1))
+    with torch.no_grad():
+        quick = likelihood.log_prob(outputs, x)
+        assert torch.equal(outputs, kept), "the caller's outputs are left alone"
+        assert quick.dtype == dtype
+        assert torch.allclose(quick.double(), exact, rtol=1e-6 if dtype == torch.float32 else 1e-13, atol=2e-6)
+        worst = likelihood.log_prob(-size * (2 * x - 1)[None], x) / x[0].numel()
+        assert torch.allclose(worst.double(), torch.tensor(-math.log1p(math.exp(-size)) - size).double(), rtol=1e-6)
+        grey = likelihood.log_prob(outputs, x / 2)
+        terms = x.double() / 2 * outputs.double() - torch.nn.functional.softplus(outputs.double())
+        assert torch.allclose(grey.double(), terms.sum((-3, -2, -1)), rtol=1e-6, atol=1e-5)
+        assert likelihood.log_prob(outputs[:0], x).shape == (0, 3)
+        assert torch.isnan(likelihood.log_prob(outputs * math.nan, x)).all()
+
+
+def every_likelihood(double=True):
+    for name, make in LIKELIHOODS.items():
+        for output in ("sigmoid", "identity") if name.startswith("gaussian") else ("sigmoid",):
+            likelihood = make(0.3, output)
+            yield name, likelihood.double() if double else likelihood
+
+
+def test_a_table_is_every_image_under_every_output(monkeypatch):
+    monkeypatch.setattr(likelihoods, "PIECE", 200)  # several pieces
+    for name, likelihood in every_likelihood():
+        outputs, x = outputs_and_images(likelihood.heads, binary=name == "bernoulli")
+        outputs = torch.cat([3 * outputs[0], outputs[1], -outputs[0, :1]])  # 7 of them
+        table = likelihood.table(outputs, x)
+        assert table.shape == (7, 3) and table.dtype == torch.float64
+        one_by_one = likelihood.log_prob(outputs[:, None].expand(-1, 3, -1, -1, -1), x)
+        assert torch.allclose(table, one_by_one, atol=1e-9), name
+
+
+def test_a_table_in_single_precision_keeps_its_digits():
+    # 784 pixels, a narrow likelihood: |x|^2 + |m|^2 - 2 x.m in float32 would be wrong by a tenth of a nat.
+    x = torch.rand(5, 1, 28, 28, generator=generator())
+    outputs = x + 0.01 * torch.randn(5, 1, 28, 28, generator=generator(1))
+    narrow = LIKELIHOODS["gaussian"](0.01, "identity")
+    exact = narrow.double().log_prob(outputs.double()[:, None].expand(-1, 5, -1, -1, -1), x.double())
+    close = narrow.float().table(outputs, x)
+    assert close.dtype == torch.float32
+    diagonal = (torch.diagonal(close).double() - torch.diagonal(exact)).abs().max()
+    assert diagonal < 2e-3  # values of about 2,500 nats, to the last digit of float32
+    binary = x.round()
+    bernoulli = LIKELIHOODS["bernoulli"](0.1, "sigmoid")
+    exact = bernoulli.log_prob(20 * outputs.double()[:, None].expand(-1, 5, -1, -1, -1), binary.double())
+    assert torch.allclose(bernoulli.table(20 * outputs, binary).double(), exact, rtol=1e-6)
+
+
+def test_drawn_images_have_the_moments_of_the_likelihood_and_pass_its_check():
+    # Resolution: 40,000 draws of each of four pixels.
+    for name, likelihood in every_likelihood():
+        outputs = 2 * torch.randn(1, 1, likelihood.heads, 2, 2, generator=generator(), dtype=torch.float64)
+        if name == "gaussian_pixel":
+            outputs[:, :, 1] *= 0.3
+        x = likelihood.sample(outputs.expand(40_000, -1, -1, -1, -1), generator()).detach()
+        assert x.shape == (40_000, 1, 1, 2, 2) and x.dtype == torch.float64
+        likelihood.check(x[:, 0])
+        mean, first = likelihood.mean(outputs).flatten(), x.flatten(1)
+        for pixel in range(4):
+            assert abs(z_score(first[:, pixel], mean[pixel].item())) < 5, name
+        assert torch.equal(likelihood.sample(outputs, generator(3)), likelihood.sample(outputs, generator(3)))
+        if name == "bernoulli":
+            continue
+        # E log p(x|z) is minus the entropy: for a Gaussian -(1/2)(1 + log 2 pi s2) for each pixel.
+        log_prob = likelihood.log_prob(outputs, x[:, 0]).flatten().detach()
+        if name == "gaussian":
+            assert abs(z_score(log_prob, -2 * (1 + math.log(2 * math.pi * 0.09)))) < 5
+        if name == "gaussian_pixel":
+            log_std = math.log(0.3) * 4 + outputs[0, 0, 1].sum().item()
+            assert abs(z_score(log_prob, -2 * (1 + math.log(2 * math.pi)) - log_std)) < 5
+
+
+def test_continuous_bernoulli_draws_follow_their_distribution():
+    # By the probability integral: P(X <= x) at the draws is uniform, for steep, flat and level densities.
+    likelihood = LIKELIHOODS["continuous_bernoulli"](0.1, "sigmoid")
+    for logit in (-300.0, -5.0, -1e-7, 0.0, 0.3, 5.0, 300.0):
+        outputs = torch.full((20_000, 1, 1, 1, 1), logit, dtype=torch.float64)
+        x = likelihood.sample(outputs, generator()).flatten()
+        assert ((x >= 0) & (x <= 1)).all() and torch.isfinite(x).all()
+        cumulative = torch.expm1(logit * x) / math.expm1(logit) if abs(logit) > 1e-3 else x
+        assert abs(z_score(cumulative, 0.5)) < 5, logit
+        assert abs(z_score((cumulative - 0.5) ** 2, 1 / 12)) < 5, logit
+        assert torch.isfinite(likelihood.sample(outputs.float(), generator())).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "value", "says"),
+    [
+        ("bernoulli", "sigmoid", 0.5, "expected binary images .* grey values: .* vae.binarized"),
+        ("bernoulli", "sigmoid", -1.0, "expected binary images"),
+        ("continuous_bernoulli", "sigmoid", 1.01, r"in \[0, 1\] .* got 0.2 to 1.01"),
+        ("continuous_bernoulli", "sigmoid", -0.01, r"in \[0, 1\]"),
+        ("gaussian", "sigmoid", 255.0, r"got 0.2 to 255"),
+        ("gaussian_learned", "sigmoid", -50.0, "got -50"),
+        ("gaussian_pixel", "sigmoid", 255.0, "scale them first"),
+    ],
+)
+def test_images_that_a_likelihood_is_not_made_for(name, output, value, says):
+    x = torch.full((2, 1, 2, 2), 0.2)
+    x[1, 0, 1, 1] = value
+    with pytest.raises(ValueError, match=says) as error:
+        LIKELIHOODS[name](0.3, output).check(x)
+    assert "\n" not in str(error.value)
+
+
+def test_images_that_a_likelihood_is_made_for():
+    LIKELIHOODS["bernoulli"](0.3, "sigmoid").check(torch.tensor([0.0, 1.0]))
+    LIKELIHOODS["continuous_bernoulli"](0.3, "sigmoid").check(torch.tensor([0.0, 0.3, 1.0]))
+    LIKELIHOODS["gaussian"](0.3, "sigmoid").check(torch.tensor([-0.5, 1.5]))
+    LIKELIHOODS["gaussian"](0.3, "identity").check(torch.tensor([-500.0, 1500.0]))

@@ -20,7 +20,9 @@ from tests.exact import (
 )
 from vaeexplorer.bounds import iwae, iwae_bound, log_weights
 from vaeexplorer.distributions import DiagonalGaussian
-from vaeexplorer.elbo import elbo_terms
+from vaeexplorer.elbo import ElboTerms, elbo_terms, mean_of_draws, sampled_terms, term_estimates
+from vaeexplorer.linear_gaussian import LinearGaussian, example
+from vaeexplorer.mixture_of_gaussians import MixtureOfGaussians
 from vaeexplorer.numerics import effective_sample_size
 
 
@@ -103,6 +105,100 @@ def test_the_bound_is_tight_at_the_best_diagonal_q_but_for_the_correlation():
     assert abs(z_score(weights, LOG_P - 0.004757)) < 5
 
 
+def the_example(encoder=None):
+    model, x, q = example()
+    same = encoder or (lambda x: DiagonalGaussian(q.mean.expand(len(x), -1), q.log_std.expand(len(x), -1)))
+    return LinearGaussian(model.weight, model.bias, model.variance, same), x
+
+
+@torch.no_grad()
+def test_terms_work_for_any_model_of_x_and_z():
+    model, x = the_example()
+    vae = linear_vae()
+    for function in (elbo_terms, sampled_terms):
+        ours, theirs = function(model, x, noise(5)), function(vae, X, noise(5))
+        assert torch.allclose(ours.reconstruction, theirs.reconstruction, atol=1e-12)
+        assert torch.allclose(ours.kl_per_dimension, theirs.kl_per_dimension, atol=1e-12)
+    mixture = MixtureOfGaussians(*(torch.tensor(v, dtype=torch.float64) for v in ([0.3, 0.7], [-1, 2], [0.5, 1])))
+    points = torch.tensor([[-1.0], [0], [2.5]], dtype=torch.float64)
+    uniform = torch.rand(4, 3, 1, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(
+        sampled_terms(mixture, points, uniform).elbo, mixture.log_marginal(points).expand(4, -1), atol=1e-12
+    )
+
+
+@torch.no_grad()
+def test_rate_and_distortion_are_the_terms():
+    model, x = the_example()
+    terms = elbo_terms(model, x, noise(5))
+    assert torch.equal(terms.rate, terms.kl) and torch.equal(terms.distortion, -terms.reconstruction)
+    assert torch.allclose(terms.elbo, -(terms.distortion + terms.rate))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", ["diagonal", "full"])
+def test_sampled_terms_are_unbiased_for_the_exact_ones(family):
+    # Also per dimension, and for a q with correlations, where dimension j is given those before it.
+    plain = the_example()[0]
+    q = plain.posterior(X) if family == "diagonal" else plain.true_posterior(X.flatten(1))
+    model, x = the_example(lambda x: q)
+    draws, exact = sampled_terms(model, x, noise(200_000)), elbo_terms(model, x, noise(10))
+    assert draws.kl_per_dimension.shape == (200_000, 1, 2) and draws.reconstruction.shape == (200_000, 1)
+    for j in range(2):
+        assert abs(z_score(draws.kl_per_dimension[:, 0, j], exact.kl_per_dimension[0, j].item())) < 5
+    assert abs(z_score(draws.reconstruction, model.reconstruction(x, q).item())) < 5
+    if family == "full":  # every draw of the posterior says log p(x)
+        assert torch.allclose(draws.elbo, torch.tensor(LOG_P, dtype=torch.float64), atol=6e-7)
+    else:
+        assert abs(z_score(draws.elbo, ELBO)) < 5
+        assert torch.allclose(draws.elbo, log_weights(model, x, q, noise(200_000)), atol=1e-12)
+    means = mean_of_draws(draws)
+    assert torch.allclose(means.elbo, draws.elbo.mean(0)) and means.kl_per_dimension.shape == (1, 2)
+
+
+def test_estimates_of_each_image_know_their_kind_and_error():
+    model, x = the_example()
+    x = torch.cat([x, x + 1])
+    (first, second), (sampled, _) = (term_estimates(model, x, noise(4000, 2), sampled=s) for s in (False, True))
+    assert list(first) == ["elbo", "reconstruction", "kl", "distortion", "kl_1", "kl_2"]
+    assert [e.kind for e in first.values()] == ["lower bound", "unbiased", "exact", "unbiased", "exact", "exact"]
+    assert [e.kind for e in sampled.values()] == ["lower bound", *["unbiased"] * 5]
+    assert first["kl"].value == pytest.approx(KL, abs=6e-7) and first["kl"].stderr == 0 and first["kl"].n == 1
+    assert first["kl_1"].value + first["kl_2"].value == pytest.approx(KL, abs=6e-7)
+    for found in (first, sampled):
+        for name, truth in (("elbo", ELBO), ("reconstruction", RECONSTRUCTION), ("distortion", -RECONSTRUCTION)):
+            assert 0 < found[name].stderr < 0.1 and found[name].n == 4000
+            assert abs(found[name].value - truth) < 5 * found[name].stderr
+        assert found["elbo"].value == pytest.approx(found["reconstruction"].value - found["kl"].value, abs=1e-9)
+    assert abs(sampled["kl"].value - KL) < 5 * sampled["kl"].stderr
+    assert second["elbo"].value != first["elbo"].value
+    (single,) = term_estimates(model, x[:1], noise(1))
+    assert single["elbo"].stderr == float("inf")
+
+
+MISTAKES = {
+    "the KL has the other sign": lambda m, x, e: ElboTerms(
+        elbo_terms(m, x, e).reconstruction, -elbo_terms(m, x, e).kl_per_dimension),
+    "the KL is a mean over dimensions": lambda m, x, e: ElboTerms(
+        elbo_terms(m, x, e).reconstruction, elbo_terms(m, x, e).kl_per_dimension / 2),
+    "the reconstruction is a mean over pixels": lambda m, x, e: ElboTerms(
+        elbo_terms(m, x, e).reconstruction / 3, elbo_terms(m, x, e).kl_per_dimension),
+    "the draws are those of the prior": lambda m, x, e: ElboTerms(
+        m.log_likelihood(x, e).mean(0), elbo_terms(m, x, e).kl_per_dimension),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", [None, *MISTAKES])
+@torch.no_grad()
+def test_a_planted_mistake_is_caught(mistake):
+    model, x = the_example()
+    found = (MISTAKES[mistake] if mistake else elbo_terms)(model, x, noise(50_000)).elbo.item()
+    # 50,000 draws: the standard error is below 0.01 nats.
+    assert (abs(found - ELBO) < 0.05) == (mistake is None)
+
+
 def test_noise_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"expected noise \(samples, 1, 2\), got \(4, 1, 3\)"):
         elbo_terms(linear_vae(), X, torch.zeros(4, 1, 3, dtype=torch.float64))
+    with pytest.raises(ValueError, match=r"expected noise \(samples, 1, 2\), got \(4, 2\)"):
+        sampled_terms(linear_vae(), X, torch.zeros(4, 2, dtype=torch.float64))

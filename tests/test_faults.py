@@ -385,7 +385,7 @@ def test_data_that_are_gone_or_changed_when_a_run_is_resumed(own_data, tmp_path,
 def test_two_runs_started_at_once(tmp_path):
     """In one folder: one trains, the other gets a line. With automatic names: each has its own."""
     path = tmp_path / "run"
-    arguments = [*SMALL, "--epochs", "300"]
+    arguments = [*SMALL, "--epochs", "60"]
     with ended(command(path, *arguments)) as one, ended(command(path, *arguments)) as two:
         results = [(p.communicate(timeout=120), p.returncode) for p in (one, two)]
     (_, good), ((out, err), bad) = sorted(results, key=lambda result: result[1])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.run_folders import cut_at
-from vaeexplorer import checkpoints, datasets, evaluation, runs
+from vaeexplorer import checkpoints, datasets, evaluate_command, evaluation, runs
 from vaeexplorer.__main__ import main
 from vaeexplorer.ui import code_uploads
 
@@ -122,6 +122,107 @@ def test_evaluate_prints_one_json_document(trained, capsys):
     assert found["elbo"]["kind"] == found["iwae_20"]["kind"] == "lower bound"
     assert found["elbo"]["n"] == 50
     assert {"kl_1", "kl_2", "kl", "reconstruction"} <= found.keys()
+
+
+def test_evaluate_has_an_entry_for_each_method(capsys):
+    methods = "elbo,prior,iwae,refined,ais,bdmc,grid,gap,representation"
+    quick = ["--samples", "50", "--ais-steps", "5", "--fit-steps", "5", "--chains", "2", "--simulated", "4"]
+    assert main(["evaluate", "digits-2d", "--methods", methods, "--images", "5", *quick, "--json"]) == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert err == "" and document["complete"] and document["processes"] == 1
+    assert list(document["methods"]) == methods.split(",")
+    for name, entry in document["methods"].items():
+        assert {"value", "stderr", "n", "kind", "samples", "seconds", "unit", "over", "warnings"} <= entry.keys()
+        assert entry["n"] == (4 if name == "bdmc" else 5)
+    found = document["methods"]
+    assert (found["iwae"]["samples"], found["ais"]["samples"], found["ais"]["steps"]) == (50, 2, 5)
+    assert found["bdmc"]["value"] == found["bdmc"]["lower"] and "upper" in found["bdmc"]
+    assert found["gap"]["log_marginal_method"] == "grid"
+    assert found["gap"]["total"] == pytest.approx(found["gap"]["approximation"] + found["gap"]["amortization"])
+    assert found["gap"]["total"] == pytest.approx(found["grid"]["value"] - found["elbo"]["value"], abs=1)
+    assert sum(found["prior"]["warnings"].values()) > 0
+    names = {e["name"] for e in document["estimates"]}
+    assert {"elbo", "kl_2", "prior_50", "iwae_50", "grid", "bdmc_upper", "gap_full", "mutual_information"} <= names
+
+
+def test_evaluate_says_how_images_were_binarised_and_what_to_doubt(capsys):
+    assert main(["evaluate", "digits-2d", "--methods", "elbo,prior", "--images", "5", "--samples", "20"]) == 0
+    out = capsys.readouterr().out
+    assert "binary images (dynamic): each pixel drawn white with its grey value as the probability" in out
+    assert "5 of 5 images: effective sample size below 50" in out
+    assert main(["evaluate", "digits-bernoulli", "--methods", "iwae", "--images", "2", "--samples", "20"]) == 0
+    assert "binary" not in capsys.readouterr().out  # a Gaussian likelihood takes grey values
+
+
+def test_evaluate_keeps_what_is_known_of_each_image(tmp_path, capsys):
+    out = tmp_path / "images.npz"
+    arguments = ["--methods", "elbo,iwae,gap,bdmc", "--samples", "20", "--fit-steps", "2", "--ais-steps", "2"]
+    arguments += ["--simulated", "3", "--images", "25", "--per-image", str(out), "--json"]
+    assert main(["evaluate", "digits-2d", *arguments]) == 0
+    document = json.loads(capsys.readouterr().out)
+    with np.load(out, allow_pickle=False) as file:
+        found = dict(file)
+    assert json.loads(str(found["about"]))["methods"]["iwae"]["value"] == document["methods"]["iwae"]["value"]
+    assert found["iwae"].mean() == pytest.approx(document["methods"]["iwae"]["value"])
+    assert found["elbo"].mean() == pytest.approx(document["methods"]["elbo"]["value"])
+    assert np.allclose(found["elbo"], found["reconstruction"] - found["kl"], atol=1e-4)
+    wanted = {"iwae_stderr", "iwae_pareto_k", "iwae_effective_sample_size", "iwae_spread", "elbo_stderr", "gap_total"}
+    wanted |= {"gap_total_stderr", "gap_approximation", "gap_amortization", "gap_full", "gap_log_marginal", "labels"}
+    assert wanted <= found.keys()
+    assert all(len(found[name]) == 25 for name in wanted) and found["kl_per_dimension"].shape == (25, 2)
+    assert found["bdmc_lower"].shape == found["bdmc_upper"].shape == (3,)
+    assert np.array_equal(found["labels"], datasets.load("digits").test_labels[:25])
+    assert "ends in .npz" in refused(capsys, "evaluate", "digits-2d", "--per-image", str(tmp_path / "x.txt"))
+
+
+def test_evaluate_says_before_the_work_that_it_would_take_too_long(capsys, monkeypatch):
+    monkeypatch.setattr(evaluation, "measure", None)
+    line = refused(capsys, "evaluate", "digits-2d", "--methods", "iwae", "--samples", "1000000000")
+    assert "this would take about" in line and "of memory" in line and "--patient" in line
+    line = refused(capsys, "evaluate", "digits-2d", "--methods", "ais", "--chains", "1000000000", "--patient")
+    assert "this machine has" in line
+
+
+def test_evaluate_says_how_long_it_will_take_and_goes_on(capsys, monkeypatch):
+    monkeypatch.setattr(evaluate_command, "TOLD_SECONDS", 0.0)
+    monkeypatch.setattr(evaluate_command, "PATIENT_SECONDS", 1e-9)
+    arguments = ["evaluate", "digits-2d", "--images", "3", "--json"]
+    assert "--patient" in refused(capsys, *arguments)
+    assert main([*arguments, "--patient"]) == 0
+    out, err = capsys.readouterr()
+    assert err.startswith("this will take about 1 second and")
+    assert json.loads(out)["complete"]
+
+
+def test_evaluate_interrupted_half_way_prints_what_it_has(capsys, monkeypatch, tmp_path):
+    real = evaluation.measure
+
+    def interrupted(*arguments, **others):
+        before = arguments[:-1]
+
+        def stop(fraction, text):
+            if "image 21 of 45" in text:
+                raise KeyboardInterrupt
+
+        return real(*before, stop, **others)
+
+    monkeypatch.setattr(evaluation, "measure", interrupted)
+    out = tmp_path / "images.npz"
+    arguments = ["evaluate", "digits-2d", "--methods", "iwae,prior", "--samples", "50", "--images", "45", "--store"]
+    monkeypatch.setattr(evaluate_command, "_store", None)  # a part of the figures is not kept
+    assert main([*arguments, "--json", "--per-image", str(out)]) == 130
+    printed, err = capsys.readouterr()
+    document = json.loads(printed)
+    assert "interrupted" in err
+    assert not document["complete"]
+    iwae, prior = document["methods"]["iwae"], document["methods"]["prior"]
+    assert (iwae["n"], iwae["complete"]) == (20, False)
+    assert (prior["n"], prior["value"], prior["complete"]) == (0, None, False)
+    with np.load(out, allow_pickle=False) as file:
+        assert np.isfinite(file["iwae"]).sum() == 20 and len(file["iwae"]) == 45
+    assert main(arguments) == 130
+    assert "iwae is partial: 20 of 45 images" in capsys.readouterr().out
 
 
 def test_store_keeps_figures_in_the_header(trained, capsys):
@@ -267,7 +368,19 @@ def test_the_smallest_folder_trains_to_a_complete_checkpoint(tmp_path, capsys):
         (["train", "--dataset", "mnist"], "--download"),
         (["train", "--resume"], "--resume needs --run-dir"),
         (["evaluate", "nowhere.safetensors"], "no checkpoint 'nowhere.safetensors'"),
-        (["evaluate", "pyproject.toml", "--images", "0"], "expected a number of at least 1"),
+        (["evaluate", "pyproject.toml", "--images", "0"], "expected a whole number of at least 1"),
+        (["evaluate", "digits-2d", "--samples", "0"], "expected a whole number of at least 1, got '0'"),
+        (["evaluate", "digits-2d", "--samples", "-1"], "expected a whole number of at least 1, got '-1'"),
+        (["evaluate", "digits-2d", "--samples", "2.5"], "expected a whole number of at least 1, got '2.5'"),
+        (["evaluate", "digits-2d", "--ais-steps", "0"], "expected a whole number of at least 1, got '0'"),
+        (["evaluate", "digits-2d", "--methods", ","], "expected one method or more, got none"),
+        (["evaluate", "digits-2d", "--methods", "iwae,magic"], "unknown method 'magic': choose from elbo, prior"),
+        (["evaluate", "digits-2d", "--methods", "elbo,enumeration"], "enumeration: enumeration needs Bernoulli"),
+        (["evaluate", "digits-bernoulli", "--methods", "grid"], "grid: a grid needs Gaussian latents"),
+        (["evaluate", "digits-bernoulli", "--methods", "bdmc"], "bdmc: "),
+        (["evaluate", "shapes-10d", "--methods", "grid"], "grid: "),
+        (["evaluate", "digits-2d", "--methods", "grid", "--grid-points", "1000000000"], "grid: expected 5 to 1,001 "),
+        (["evaluate", "digits-2d", "--per-image", "nowhere/x.npz"], "no folder nowhere"),
         (["evaluate", "pyproject.toml"], "not a checkpoint"),
         (["encode", "digits-2d"], "required: --out"),
         (["encode", "nowhere", "--out", "build/x.npz"], "no folder build"),

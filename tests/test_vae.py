@@ -5,10 +5,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from tests.exact import z_score
 from vaeexplorer.architectures import ARCHITECTURES
 from vaeexplorer.checkpoints import expected_shapes
 from vaeexplorer.configs import TrainConfig, VaeConfig, fit_together, one_line
 from vaeexplorer.distributions import LIKELIHOODS
+from vaeexplorer.latent_model import ExactModel
 from vaeexplorer.vae import VAE
 
 LATENTS = [("gaussian", "standard_normal"), ("gaussian", "learned_gaussian"), ("bernoulli", "fair_bits")]
@@ -38,6 +40,16 @@ def test_every_combination_keeps_the_contract(architecture, likelihood, posterio
         assert images.shape == (5, 2, *config.image_shape)
         assert images.min() >= 0 and images.max() <= 1
         assert vae.prior.kl_per_dimension(q).shape == (2, 3)
+        # What an estimator of log p(x) asks of any model.
+        vae.check(x)
+        assert (vae.latent_dim, vae.dtype, vae.device) == (3, torch.float32, torch.device("cpu"))
+        table = vae.log_likelihood_table(x, z[:, 0])
+        each = vae.log_likelihood(x, z[:, :1].expand(-1, 2, -1))
+        assert table.shape == (5, 2) and torch.allclose(table, each, rtol=1e-5, atol=1e-3)
+        drawn, code = vae.simulate(4, generator)
+        assert drawn.shape == (4, *config.image_shape) and code.shape == (4, 3)
+        vae.check(drawn)
+        assert not isinstance(vae, ExactModel)
         # The shapes that a checkpoint is checked against are those of the model itself.
         assert expected_shapes(config) == {name: tuple(value.shape) for name, value in vae.state_dict().items()}
 
@@ -50,6 +62,44 @@ def test_samples_and_images_do_not_mix():
     for s, b in itertools.product(range(4), range(2)):
         alone = vae.log_joint(x[b : b + 1], z[s : s + 1, b : b + 1])
         assert together[s, b].item() == pytest.approx(alone.item(), abs=1e-4)
+
+
+@torch.no_grad()
+def test_simulated_images_come_from_the_model():
+    # Resolution: 20,000 images; a pixel's mean and the reconstruction term have their own standard errors.
+    config = VaeConfig(
+        image_shape=(1, 1, 3), architecture="linear", latent_dim=2, likelihood="gaussian", output="identity"
+    )
+    vae = VAE(config).double()
+    x, z = vae.simulate(20_000, torch.Generator().manual_seed(0))
+    mean = vae.likelihood.mean(vae.decoder_outputs(z[None]))[0]
+    for pixel in range(3):
+        assert abs(z_score((x - mean)[:, 0, 0, pixel] ** 2, 0.01)) < 5
+    for j in range(2):
+        assert abs(z_score(z[:, j], 0)) < 5 and abs(z_score(z[:, j] ** 2, 1)) < 5
+    again, _ = vae.simulate(20_000, torch.Generator().manual_seed(0))
+    assert torch.equal(x, again)
+    fair = VAE(small("mlp", posterior="bernoulli"))
+    assert set(fair.simulate(50, torch.Generator().manual_seed(0))[1].unique().tolist()) == {0.0, 1.0}
+
+
+def test_images_that_no_estimate_should_start_with():
+    vae, x = VAE(small("mlp")), torch.zeros(2, 1, 8, 16)
+    vae.check(x)
+    for wrong, says in (
+        (x + 0.25, "expected binary images .* got grey values: .*vae.binarized"),
+        (x * np.nan, "expected finite images, got NaN"),
+        (x.double(), "of torch.float32, got 2 of torch.float64"),
+        (x.to(torch.uint8), "got 2 of torch.uint8"),
+        (x[:0], "at least one image of torch.float32, got 0"),
+        (x[0], r"expected images \(B, 1, 8, 16\), got \(1, 8, 16\)"),
+        (x[..., :8], r"got \(2, 1, 8, 8\)"),
+    ):
+        with pytest.raises(ValueError, match=says) as error:
+            vae.check(wrong)
+        assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match=r"in \[0, 1\]"):
+        VAE(small("mlp", likelihood="continuous_bernoulli")).check(x + 2)
 
 
 def test_wrong_shapes_are_named():

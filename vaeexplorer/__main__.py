@@ -10,8 +10,10 @@ from typing import NoReturn, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from vaeexplorer import commands, train_command
+from vaeexplorer import commands, evaluate_command, train_command
 from vaeexplorer.configs import TrainConfig, VaeConfig, one_line
+
+METHODS = "elbo, prior, iwae, refined, ais, bdmc, grid, enumeration, exact, gap, representation"
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -31,6 +33,23 @@ def add_fields(parser: argparse.ArgumentParser, config: type[BaseModel], skip: t
                 f"--{name.replace('_', '-')}", nargs="*" if several else None, default=argparse.SUPPRESS,
                 metavar=name.upper(), help=text.replace("%", "%%"),
             )  # fmt: skip
+
+
+def add_measures(parser: argparse.ArgumentParser) -> None:
+    """The options of `evaluate`: what to measure and how much work to do for it."""
+    parser.add_argument("--methods", default="elbo", help=f"comma-separated: {METHODS} [elbo]")
+    parser.add_argument(
+        "--samples", type=positive,
+        help="draws per image, of the prior, q or a proposal [elbo and representation 1, the others 5000]",
+    )  # fmt: skip
+    parser.add_argument("--fit-steps", type=positive, metavar="N", help="steps of fitting refined proposals [600]")
+    parser.add_argument("--ais-steps", type=positive, metavar="T", help="steps of ais and bdmc [200 and 500]")
+    parser.add_argument("--chains", type=positive, help="chains of ais and bdmc per image [8]")
+    parser.add_argument("--grid-points", type=positive, metavar="N", help="points of the grid per axis [161]")
+    parser.add_argument("--simulated", type=positive, metavar="N", help="images that bdmc draws from the model [50]")
+    parser.add_argument("--per-image", metavar="FILE.npz", help="write what is known of each image to this file")
+    parser.add_argument("--patient", action="store_true", help="start also what will take more than half an hour")
+    parser.add_argument("--store", action="store_true", help="write the figures into the checkpoint's header")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -66,11 +85,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_fields(train, TrainConfig)
     add_fields(train, VaeConfig, skip=("image_shape",))  # the data decide it
 
-    evaluate = add("evaluate", "measure a model on test images", commands.evaluate)
+    evaluate = add("evaluate", "measure a model on test images", evaluate_command.evaluate)
     add_question(evaluate)
-    evaluate.add_argument("--methods", default="elbo", help="comma-separated: elbo, iwae, representation [elbo]")
-    evaluate.add_argument("--samples", type=positive, help="draws of q per image [elbo 1, iwae 5000, representation 1]")
-    evaluate.add_argument("--store", action="store_true", help="write the figures into the checkpoint's header")
+    add_measures(evaluate)
 
     encode = add("encode", "write the codes of test images to a file", commands.encode)
     add_question(encode)
@@ -79,10 +96,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
-    return number
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

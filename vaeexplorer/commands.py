@@ -74,50 +74,22 @@ def doctor(options: argparse.Namespace) -> None:
         print(f"{name:16}{value}")
 
 
-def evaluate(options: argparse.Namespace) -> None:
-    """Measure a checkpoint on a data set's test images."""
-    from vaeexplorer import devices, evaluation
-
-    path = _find_checkpoint(options.checkpoint)
-    header = checkpoints.read_header(path)
-    vae = checkpoints.load(path).to(devices.choose())
-    data = load_data(options.dataset or header.dataset.name, options, header.dataset.multiple)
-    images = data.test if options.images is None else data.test[: options.images]
-    methods = tuple(name.strip() for name in options.methods.split(",") if name.strip())
-    samples = dict.fromkeys(methods, options.samples) if options.samples else {}
-    with _progress() as show:
-        estimates = evaluation.evaluate(
-            vae, images, methods, samples, options.seed, show,
-            labels=_first(data.test_labels, len(images)), factors=_first(data.test_factors, len(images)),
-            train=None if data.train_labels is None else (data.train, data.train_labels),
-        )  # fmt: skip
-    if options.store:
-        _store(path, header, estimates)
-    if options.json:
-        document = {
-            "checkpoint": str(path), "model": header.name, "dataset": data.name, "images": len(images),
-            "binarization": _binarization(header), "seed": options.seed, "estimates": [e.to_dict() for e in estimates],
-        }  # fmt: skip
-        return print(json.dumps(document, indent=1))
-    _print_estimates(estimates)
-
-
 def encode(options: argparse.Namespace) -> None:
     """Write the codes of a data set's test images, and what each image costs, to a file that the Map page opens."""
     from vaeexplorer import devices, evaluation
 
-    out = _writable(Path(options.out))
-    path = _find_checkpoint(options.checkpoint)
+    out = writable("--out", Path(options.out))
+    path = find_checkpoint(options.checkpoint)
     header = checkpoints.read_header(path)
     vae = checkpoints.load(path).to(devices.choose())
     data = load_data(options.dataset or header.dataset.name, options, header.dataset.multiple)
     images = data.test[: options.images]
-    with _progress() as show:
+    with progress_bar() as show:
         found = evaluation.encode_all(vae, images, options.seed, show)
-    arrays = _arrays(found, _first(data.test_labels, len(images)), data.class_names)
+    arrays = _arrays(found, first(data.test_labels, len(images)), data.class_names)
     about = {
         "model": header.name, "digest": header.digest, "dataset": data.name, "images": len(images),
-        "dimensions": found.mean.shape[1], "binarization": _binarization(header), "seed": options.seed,
+        "dimensions": found.mean.shape[1], "binarization": binarization(header), "seed": options.seed,
     }  # fmt: skip
     buffer = io.BytesIO()
     np.savez(buffer, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]  # names are never options
@@ -129,7 +101,7 @@ def encode(options: argparse.Namespace) -> None:
         document = {"checkpoint": str(path), **about, "out": str(out), "arrays": shapes}
         document["estimates"] = [e.to_dict() for e in estimates]
         return print(json.dumps(document, indent=1))
-    _print_estimates(estimates)
+    print_estimates(estimates)
     print(f"{len(images):,} codes of {about['dimensions']} dimensions are in {out}: open it on the Map page")
 
 
@@ -150,42 +122,32 @@ def _mean(values: np.ndarray, name: str, kind: Kind) -> Estimate:
     return Estimate.mean_of(values.astype(np.float64), kind=kind, over="test images", name=name)
 
 
-def _writable(out: Path) -> Path:
+def writable(option: str, out: Path) -> Path:
     """Where to write, found out before the work is done.   Raises ValueError."""
     if out.suffix != ".npz":
-        raise ValueError(f"--out names a file that ends in .npz, got {str(out)!r}")
+        raise ValueError(f"{option} names a file that ends in .npz, got {str(out)!r}")
     if out.is_dir():
-        raise ValueError(f"--out {out} is a folder: give the name of a file")
+        raise ValueError(f"{option} {out} is a folder: give the name of a file")
     if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-        raise ValueError(f"--out {out} cannot be written: there is no folder {out.parent} that you may write to")
+        raise ValueError(f"{option} {out} cannot be written: there is no folder {out.parent} that you may write to")
     return out
 
 
-def _first(values: Any, count: int) -> Any:
+def first(values: Any, count: int) -> Any:
     """What is known of the first so many images, None where nothing is."""
     return None if values is None else values[:count]
 
 
-def _binarization(header: checkpoints.Header) -> str | None:
+def binarization(header: checkpoints.Header) -> str | None:
     return header.vae.binarization if header.vae.likelihood == "bernoulli" else None
 
 
-def _print_estimates(estimates: list[Estimate]) -> None:
+def print_estimates(estimates: list[Estimate]) -> None:
     for estimate in estimates:
         print(f"{estimate.name:24}{estimate}  ({estimate.kind}, n = {estimate.n:,} {estimate.over})")
 
 
-def _store(path: Path, header: checkpoints.Header, estimates: list[Estimate]) -> None:
-    """Put what was measured into the checkpoint's own header, in place of an older figure of that name."""
-    fresh = {e.name: e for e in estimates if not e.name.startswith("kl_")}
-    kept = [e for e in header.estimates if e.name not in fresh]
-    arrays = checkpoints.read_tensors(path)
-    codes = {name.removeprefix("codes."): value for name, value in arrays.items() if name.startswith("codes.")}
-    updated = header.model_copy(update={"estimates": (*kept, *fresh.values())})
-    checkpoints.save(path, checkpoints.load(path), updated, codes)
-
-
-def _find_checkpoint(name: str) -> Path:
+def find_checkpoint(name: str) -> Path:
     """A path to a file or a run's folder, or a name from `checkpoints`."""
     known, path = checkpoints.listing(), Path(name)
     if name in known:
@@ -201,7 +163,7 @@ def _find_checkpoint(name: str) -> Path:
 
 def load_data(name: str, options: Any, multiple: int) -> datasets.ImageSet:
     """The data set that options (data_dir, download, image_size) point to, with a progress bar.   Raises DataError."""
-    with _progress(leave=False) as show:
+    with progress_bar(leave=False) as show:
         return datasets.load(
             name,
             options.data_dir,
@@ -213,7 +175,7 @@ def load_data(name: str, options: Any, multiple: int) -> datasets.ImageSet:
 
 
 @contextmanager
-def _progress(leave: bool = True) -> Iterator[Progress]:
+def progress_bar(leave: bool = True) -> Iterator[Progress]:
     """A bar on stderr, none where nobody looks, as a function that is told what is done, 0..1, and what goes on."""
     style = "{l_bar}{bar}| {elapsed}<{remaining}"
     with tqdm(total=1.0, file=sys.stderr, disable=None, leave=leave, bar_format=style) as bar:
@@ -223,3 +185,9 @@ def _progress(leave: bool = True) -> Iterator[Progress]:
             bar.update(fraction - bar.n)
 
         yield show
+
+
+@contextmanager
+def silence() -> Iterator[Progress]:
+    """In place of a bar, for the processes beside the first one."""
+    yield lambda fraction, text: None

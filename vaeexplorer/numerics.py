@@ -50,3 +50,15 @@ def continuous_bernoulli_mean(logits: Tensor) -> Tensor:
     upper = -1 / torch.expm1(-size) - 1 / size
     far = torch.where(safe > 0, upper, 1 - upper)
     return torch.where(near, 0.5 + logits / 12 - logits**3 / 720, far)
+
+
+def continuous_bernoulli_quantile(logits: Tensor, probability: Tensor) -> Tensor:
+    """x with P(X <= x) = u, elementwise in [0, 1], u of uniform draws gives draws of X.   log[1 + u (e^l - 1)] / l
+
+    By the size of the logit, as e^l of a large one overflows: x(l, u) = 1 - x(-l, 1 - u).
+    Source: Loaiza-Ganem & Cunningham 2019, eq. 10.
+    """
+    size = logits.abs().clamp_min(1e-12)  # the limit at 0 is u itself
+    lower = torch.where(logits > 0, 1 - probability, probability)
+    x = (torch.log1p(lower * torch.expm1(-size)) / -size).clamp(0, 1)
+    return torch.where(logits > 0, 1 - x, x)

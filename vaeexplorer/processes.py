@@ -10,9 +10,12 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
+
+T = TypeVar("T")
 
 LONGEST_WAIT = timedelta(hours=1)  # while the first process is paused, the others wait in a sum
 
@@ -54,6 +57,14 @@ class Processes:
         box = [number]
         distributed.broadcast_object_list(box, src=0)
         return box[0]
+
+    def gather(self, thing: T) -> list[T]:
+        """What every process has, in the order of their ranks, everywhere; they may take their time to get here."""
+        if self.count == 1:
+            return [thing]
+        box: list[Any] = [None] * self.count
+        distributed.all_gather_object(box, thing)
+        return box
 
     def leave(self) -> None:
         """Part from the others; alone there is nothing to do."""

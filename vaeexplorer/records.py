@@ -6,7 +6,8 @@ A number on a page always comes from an `Estimate`, which knows its error and wh
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -102,6 +103,74 @@ class ReconstructionRecord:
 
 
 @dataclass(frozen=True)
+class LogMarginal:
+    """log p(x) of B images by one method, in nats, or as far as it got.
+
+    method: its name in bounds.METHODS.   kind: what `value` is of log p(x), in expectation; a numerical grid or an
+        enumeration is "exact" up to `stderr`, which then is its numerical error and not a random one.
+    value, stderr (B,): float64; the error is random error only (the bias of a bound is not part of it), inf where it is
+        not known, as from a single draw.
+    samples: draws of z, chains, codes or points per axis behind each value; asked: how many were asked for.
+    effective_sample_size, pareto_k (B,): of importance weights, None for methods without them (pareto_k NaN where
+        there are too few draws to fit a tail).
+    spread (B,): the largest minus the smallest of the method's values on four equal parts of its draws, None for fewer.
+    log_weights (samples, B): where they were to be kept, else None.
+    decodings: decoder evaluations per image, those for fitting and moving included.   seconds: they took, for all.
+    details: what else a method has to say, JSON values and arrays by name (acceptance, steps, proposal, ...).
+    """
+
+    method: str
+    kind: Kind
+    value: np.ndarray
+    stderr: np.ndarray
+    samples: int
+    asked: int
+    effective_sample_size: np.ndarray | None = None
+    pareto_k: np.ndarray | None = None
+    spread: np.ndarray | None = None
+    log_weights: np.ndarray | None = None
+    decodings: float = 0.0
+    seconds: float = 0.0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return self.samples == self.asked
+
+    def warnings(self, image: int) -> tuple[str, ...]:
+        """Why the value of this image is not to be trusted: codes of WARNINGS, none where all is well."""
+        found = [name for name, (measure, trouble, _) in WARNINGS.items() if trouble(_of(self, measure, image))]
+        return (*found, *(() if self.complete else ("partial",)))
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Where the ELBO of B images loses against log p(x): inference_gap = approximation_gap + amortization_gap, nats.
+
+    total (B,) = log p(x) - ELBO(q);  amortization = ELBO(best diagonal q) - ELBO(q);  approximation = log p(x) -
+    ELBO(best diagonal q), of which `full` is what a full covariance gains: ELBO(best full q) - ELBO(best diagonal q).
+    *_stderr (B,): random error, 0 where exact.   kind: of `total`.   log_marginal: the estimate of log p(x) that all
+    but `amortization` and `full` rest on; elbo, elbo_diagonal, elbo_full (B,): the bounds.   proposals: fitted
+    parameters by name, arrays (diagonal_mean, diagonal_std (B, D), full_mean (B, D), full_covariance (B, D, D)).
+    """
+
+    total: np.ndarray
+    approximation: np.ndarray
+    amortization: np.ndarray
+    full: np.ndarray
+    total_stderr: np.ndarray
+    approximation_stderr: np.ndarray
+    amortization_stderr: np.ndarray
+    full_stderr: np.ndarray
+    elbo: np.ndarray
+    elbo_diagonal: np.ndarray
+    elbo_full: np.ndarray
+    kind: Kind
+    log_marginal: LogMarginal
+    proposals: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Observation:
     """What is seen of a model in training at one step, always on the same held-out images with the same noise.
 
@@ -130,6 +199,35 @@ class Originals:
     images: np.ndarray
     labels: np.ndarray | None
     shown_labels: np.ndarray | None
+
+
+def _of(record: LogMarginal, measure: str, image: int) -> float:
+    """A diagnostic of one image, NaN (which no limit is crossed by) where the method has none."""
+    values = getattr(record, measure)
+    return math.nan if values is None else float(values[image])
+
+
+PARETO_LIMIT, FEWEST_EFFECTIVE, LARGEST_SPREAD = 0.7, 50.0, 0.2
+
+# code -> the diagnostic, when it is a reason to doubt, and what to say.   Source: Vehtari et al. 2024 (Pareto k).
+WARNINGS: dict[str, tuple[str, Callable[[float], bool], str]] = {
+    "pareto": (
+        "pareto_k",
+        lambda k: k > PARETO_LIMIT,
+        "Pareto k above 0.7: a few weights decide, the variance may be infinite and the error bar too small",
+    ),
+    "effective": (
+        "effective_sample_size",
+        lambda size: size < FEWEST_EFFECTIVE,
+        "effective sample size below 50: the value rests on a handful of draws",
+    ),
+    "spread": (
+        "spread",
+        lambda width: width > LARGEST_SPREAD,
+        "four parts of the draws differ by more than 0.2 nats: more draws are needed",
+    ),
+}
+PARTIAL_WORDS = "stopped before it was done: fewer draws than asked for"
 
 
 def nats_to_bits(nats: float) -> float:

@@ -43,15 +43,29 @@ class VAE(nn.Module):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    @property
+    def latent_dim(self) -> int:
+        return self.config.latent_dim
+
+    def check(self, x: Tensor) -> None:
+        """Raises ValueError, one line, unless x is images (B, C, H, W) that the likelihood can judge."""
+        self._check_shape(x)
+        if x.dtype != self.dtype or not len(x):
+            raise ValueError(f"expected at least one image of {self.dtype}, got {len(x)} of {x.dtype}: use x.to(...)")
+        if not torch.isfinite(x).all():
+            raise ValueError("expected finite images, got NaN or infinity: leave these images out")
+        self.likelihood.check(x)
+
     def posterior(self, x: Tensor) -> Posterior:
         """q(z|x) for images x (B, C, H, W) in [0, 1]; its `.mean` and `.std` are (B, D).
 
         Raises ValueError if x has another shape than the model's images.
         """
-        if x.ndim != 4 or tuple(x.shape[1:]) != self.config.image_shape:
-            raise ValueError(
-                f"expected images (B, {', '.join(map(str, self.config.image_shape))}), got {tuple(x.shape)}"
-            )
+        self._check_shape(x)
         return POSTERIORS[self.config.posterior].from_encoder(_at_least_float32(self.encoder(x)))
 
     def decoder_outputs(self, z: Tensor) -> Tensor:
@@ -68,6 +82,16 @@ class VAE(nn.Module):
         """log p(x, z) = log p(x|z) + log p(z), (S, B) in nats, for x (B, C, H, W) and z (S, B, D)."""
         return self.log_likelihood(x, z) + self.prior.log_prob(z)
 
+    def log_likelihood_table(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x_b|z_s), (S, B) in nats, of every image under every code; z (S, D), each decoded once."""
+        return self.likelihood.table(self.decoder_outputs(z[:, None])[:, 0], x)
+
+    def simulate(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """x (count, C, H, W) and the z (count, D) that it came from: z ~ p(z), x ~ p(x|z)."""
+        noise = self.prior.posterior.noise((1, count, self.latent_dim), generator, self.device)
+        z = self.prior.sample(noise.to(self.dtype))
+        return self.likelihood.sample(self.decoder_outputs(z), generator)[0], z[0]
+
     def decode(self, z: Tensor) -> Tensor:
         """E[x|z], (S, B, C, H, W). Only the identity link can leave [0, 1]; a picture then shows black or white
         there.
@@ -77,6 +101,12 @@ class VAE(nn.Module):
     def binarized(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Images as the likelihood wants them; x (B, C, H, W) in [0, 1]. Only the Bernoulli likelihood changes them."""
         return BINARIZATIONS[self.config.binarization](x, generator) if self.config.likelihood == "bernoulli" else x
+
+    def _check_shape(self, x: Tensor) -> None:
+        if x.ndim != 4 or tuple(x.shape[1:]) != self.config.image_shape:
+            raise ValueError(
+                f"expected images (B, {', '.join(map(str, self.config.image_shape))}), got {tuple(x.shape)}"
+            )
 
 
 def _at_least_float32(outputs: Tensor) -> Tensor:

@@ -75,6 +75,6 @@ def test_a_model_without_what_the_map_needs_is_refused() -> None:
         mapper(dict.fromkeys(("name", "latent_dim", "posterior", "shape", "prior", "data_here", "has_codes"), 0), "k")
 
 
-def test_both_new_pages_stand_between_explore_and_train() -> None:
-    assert list(navigation.PAGES) == ["explore.py", "map.py", "reconstruct.py", "train.py"]
+def test_map_and_reconstruct_stand_after_explore() -> None:
+    assert list(navigation.PAGES)[:3] == ["explore.py", "map.py", "reconstruct.py"]
     assert all(entry.purpose.endswith(".") for entry in navigation.PAGES.values())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vaeexplorer.ui import jobs
-from vaeexplorer.ui.jobs import Job, Jobs, Progress, Unanswerable
+from vaeexplorer.ui.jobs import Job, Jobs, Report, Unanswerable
 
 LONG = 10.0  # seconds that a test waits at most
 
@@ -29,9 +29,9 @@ class Hand:
     def __init__(self, result: Any = "result") -> None:
         self.result, self.calls = result, 0
         self.go, self.begun, self.reported = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
-        self.orders: list[str] = []
+        self.orders: list[Any] = []
 
-    def __call__(self, progress: Progress) -> Any:
+    def __call__(self, progress: Report) -> Any:
         self.calls += 1
         self.begun.set()
         while True:
@@ -39,11 +39,18 @@ class Hand:
             order = self.orders.pop(0)
             if order == "finish":
                 return self.result
-            progress(0.5, "half way")
+            if order == "step":
+                progress(0.5, "half way")
+            else:
+                progress.partial(order)
             self.reported.release()
 
     def step(self) -> None:
-        self.orders.append("step")
+        self.tell("step")
+
+    def tell(self, order: Any) -> None:
+        """Report once; what is no word of these is a partial result."""
+        self.orders.append(order)
         self.go.release()
         assert self.reported.acquire(timeout=LONG)
 
@@ -72,8 +79,8 @@ def ended(job: Job) -> Job:
     return job
 
 
-def failing(error: BaseException) -> Callable[[Progress], Any]:
-    def work(progress: Progress) -> Any:
+def failing(error: BaseException) -> Callable[[Report], Any]:
+    def work(progress: Report) -> Any:
         raise error
 
     return work
@@ -152,6 +159,89 @@ def test_one_that_waits_is_cancelled_without_having_begun(table: Jobs) -> None:
     running.finish()
     ended(first)
     assert waiting.calls == 0
+
+
+def test_a_partial_result_is_told_while_it_runs_and_gives_way_to_the_whole(table: Jobs) -> None:
+    work = Hand("whole")
+    job = table.ask("key", "one", work)
+    assert job.partial is None
+    for so_far in ({"n": 1}, {"n": 2}):
+        work.tell(so_far)
+        assert job.partial == so_far
+        assert (job.state, job.result) == ("running", None)
+    assert table.known("key") is None, "a part is no result"
+    work.finish()
+    assert ended(job).result == "whole"
+    assert job.partial is None, "nothing is held twice"
+
+
+def test_what_a_cancelled_job_had_told_is_its_result(table: Jobs, clock: Clock) -> None:
+    work = Hand("too late")
+    job = table.ask("key", "one", work)
+    work.tell({"n": 1})
+    table.cancel(job.id)
+    assert (job.state, job.result) == ("cancelled", {"n": 1})
+    work.finish()  # a thread that did not report again before its end
+    after = Hand()
+    after.finish()
+    ended(table.ask("after", "one", after))
+    assert job.result == {"n": 1}, "what came later does not count"
+    clock.now += jobs.TOLD_SECONDS + 0.1
+    assert table.ask("key", "one", Hand()) is job, "a page that was slow to ask gets it as well"
+    assert table.known("key") is None, "it is not taken for a whole result"
+    assert ("key", {"n": 1}) not in table.results()
+
+
+@pytest.mark.parametrize("after", [jobs.PARTIAL_SECONDS + 0.1, 0])
+def test_what_was_cancelled_half_way_is_begun_anew_later_or_when_asked_to(
+    table: Jobs, clock: Clock, after: float
+) -> None:
+    work = Hand()
+    job = table.ask("key", "one", work)
+    work.tell("half")
+    table.cancel(job.id)
+    work.nudge()
+    clock.now += after
+    fresh = Hand("fresh")
+    fresh.finish()
+    assert ended(table.ask("key", "one", fresh, again=not after)).result == "fresh"
+
+
+def test_cancelled_work_is_stopped_by_its_partial_results_too(table: Jobs) -> None:
+    work = Hand()
+    job = table.ask("key", "one", work)
+    assert work.begun.wait(LONG)
+    table.cancel(job.id)
+    work.orders.append({"n": 1})
+    work.go.release()
+    after = Hand()
+    after.finish()
+    assert ended(table.ask("after", "one", after)).state == "done", "its thread came to an end"
+    assert (job.result, job.partial) == (None, None)
+
+
+def test_recent_is_what_is_at_work_or_ended_a_moment_ago(table: Jobs, clock: Clock) -> None:
+    assert table.recent("key") is None
+    work = Hand()
+    job = table.ask("key", "one", work)
+    clock.now += 1000
+    assert table.recent("key") is job
+    work.finish()
+    ended(job)
+    clock.now += jobs.TOLD_SECONDS
+    assert table.recent("key") is job
+    clock.now += 0.1
+    assert table.recent("key") is None
+    assert table.known("key") is job, "its result is still kept"
+
+
+def test_work_that_fails_leaves_its_error_and_no_part(table: Jobs) -> None:
+    def work(report: Report) -> None:
+        report.partial({"n": 1})
+        raise ValueError("no more")
+
+    job = ended(table.ask("key", "one", work))
+    assert (job.state, job.error, job.result, job.partial) == ("failed", "no more", None, None)
 
 
 def test_cancelling_what_is_over_or_unknown_changes_nothing(table: Jobs) -> None:
@@ -255,7 +345,7 @@ def test_a_queue_that_is_too_long_gives_up_what_nobody_asked_for_the_longest(tab
 def test_progress_stays_between_0_and_1(table: Jobs) -> None:
     seen = []
 
-    def work(progress: Progress) -> None:
+    def work(progress: Report) -> None:
         for fraction in (-1, 0.25, 7):
             progress(fraction, "x")
             seen.append(job.fraction)

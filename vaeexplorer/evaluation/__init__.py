@@ -5,16 +5,20 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from vaeexplorer.evaluation.answers import NAMES, Answer, Known, foretold, measure, refuse
 from vaeexplorer.evaluation.codes import Encoded, aggregate_codes, decode, encode, encode_all, posterior_parameters
 from vaeexplorer.evaluation.estimators import DEFAULT_SAMPLES, ESTIMATORS, disentanglement
+from vaeexplorer.evaluation.log_marginals import DataGaps, data_gaps
+from vaeexplorer.evaluation.measures import MEASURES, Settings
 from vaeexplorer.evaluation.question import Progress, Question
 from vaeexplorer.evaluation.reconstructions import reconstruct
 from vaeexplorer.records import Estimate
 from vaeexplorer.vae import VAE
 
 __all__ = [
-    "DEFAULT_SAMPLES", "ESTIMATORS", "Encoded", "Progress", "Question", "aggregate_codes", "decode", "disentanglement",
-    "encode", "encode_all", "evaluate", "posterior_parameters", "reconstruct",
+    "DEFAULT_SAMPLES", "ESTIMATORS", "MEASURES", "NAMES", "Answer", "DataGaps", "Encoded", "Known", "Progress",
+    "Question", "Settings", "aggregate_codes", "data_gaps", "decode", "disentanglement", "encode", "encode_all",
+    "evaluate", "foretold", "measure", "posterior_parameters", "reconstruct", "refuse",
 ]  # fmt: skip
 
 
@@ -30,8 +34,10 @@ def evaluate(
     factors: np.ndarray | None = None,
     train: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> list[Estimate]:
-    """Ask each method about images (N, C, H, W), uint8 or float in [0, 1]; every method starts from the same seed.
+    """The figures of a set as a whole, by ESTIMATORS, all from one stream of random numbers: what a run's end measures.
 
+    `measure` is what asks for log p(x), the gap, and the ELBO of each image.
+    Args: images (N, C, H, W), uint8 or float in [0, 1]; every method starts from the same seed.
     labels (N,), factors (N, F) and train (images, labels) serve "representation", as Question says.
     Raises ValueError for an unknown method, images of another shape than the model's, or as many labels or factors as
     there are no images.

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeexplorer.evaluation.question import ROWS, Progress, Question, posteriors
-from vaeexplorer.image_set import image_seed
+from vaeexplorer.evaluation.question import ROWS, Progress, Question, binarized_each, posteriors
 from vaeexplorer.latents import log_aggregate_posterior
 from vaeexplorer.records import CodeRecord, Estimate
 from vaeexplorer.training import unit
@@ -104,20 +103,13 @@ def encode_all(vae: VAE, images: np.ndarray, seed: int, progress: Progress) -> E
     rows = []
     for start in range(0, len(images), ROWS):
         progress(start / len(images), f"codes: image {start:,} of {len(images):,}")
-        x = _binarized(vae, unit(torch.from_numpy(images[start : start + ROWS]).to(vae.device)), seed, start)
+        x = unit(torch.from_numpy(images[start : start + ROWS]).to(vae.device))
+        x = binarized_each(vae, x, seed, range(start, start + len(x)))
         q = vae.posterior(x)
         z = q.sample(q.noise((1, *q.mean.shape), noise, vae.device))
         found = (q.mean, q.std, z[0], vae.prior.kl_per_dimension(q), vae.log_likelihood(x, z)[0])
         rows.append([part.float().cpu().numpy() for part in found])
     return Encoded(*(np.concatenate(column) for column in zip(*rows, strict=True)))
-
-
-def _binarized(vae: VAE, x: Tensor, seed: int, start: int) -> Tensor:
-    """Images (B, C, H, W), of which the first is number `start`, as the likelihood wants them."""
-    if vae.config.likelihood != "bernoulli":
-        return x
-    own = torch.Generator(vae.device)
-    return torch.cat([vae.binarized(x[i : i + 1], own.manual_seed(image_seed(seed, start + i))) for i in range(len(x))])
 
 
 @torch.inference_mode()

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from vaeexplorer import metrics
-from vaeexplorer.bounds import iwae
 from vaeexplorer.checkpoints import ACTIVE_NATS
 from vaeexplorer.elbo import elbo_terms
 from vaeexplorer.evaluation.codes import posterior_parameters
@@ -43,18 +42,6 @@ def _terms(vae: VAE, x: Tensor, question: Question) -> tuple[np.ndarray, np.ndar
     noise = vae.prior.posterior.noise((question.samples, len(x), vae.config.latent_dim), question.generator, vae.device)
     terms = elbo_terms(vae, x, noise)
     return terms.reconstruction.double().cpu().numpy(), terms.kl_per_dimension.double().cpu().numpy()
-
-
-@torch.inference_mode()
-def iwae_method(vae: VAE, question: Question) -> list[Estimate]:
-    """The IWAE bound with exactly `samples` draws of q for each image."""
-    values: list[np.ndarray] = []
-    for x in question.batches(vae, 20, f"IWAE-{question.samples}"):
-        for bound in iwae(vae, x, question.samples, question.generator):
-            last = bound
-        values.append(last.cpu().numpy())
-    name = f"iwae_{question.samples}"
-    return [Estimate.mean_of(np.concatenate(values), kind="lower bound", over="test images", name=name)]
 
 
 @torch.inference_mode()
@@ -154,7 +141,6 @@ def _gap(codes: np.ndarray, factors: np.ndarray, seed: int) -> Estimate:
 
 ESTIMATORS: dict[str, Callable[[VAE, Question], list[Estimate]]] = {
     "elbo": elbo_method,
-    "iwae": iwae_method,
     "representation": representation_method,
 }
-DEFAULT_SAMPLES = {"elbo": 1, "iwae": 5000, "representation": 1}
+DEFAULT_SAMPLES = {"elbo": 1, "representation": 1}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vaeexplorer.image_set import image_seed
 from vaeexplorer.training import unit
 from vaeexplorer.vae import VAE, Posterior
 
@@ -53,3 +54,16 @@ def joined(parts: list[Posterior]) -> Posterior:
     """The posteriors of several batches as one."""
     kind = type(parts[0])
     return kind(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(kind)})
+
+
+def binarized_each(vae: VAE, x: Tensor, seed: int, numbers: Sequence[int]) -> Tensor:
+    """Images (B, C, H, W) in [0, 1] as the likelihood wants them, each drawn by the seed of its number in its set.
+
+    So an image looks the same wherever it is shown and whatever is asked for beside it; see image_set.image_seed.
+    Raises ValueError for grey images where the model's rule is that they are binary already.
+    """
+    if vae.config.likelihood != "bernoulli":
+        return x
+    own = torch.Generator(vae.device)
+    seeds = [image_seed(seed, int(number)) for number in numbers]
+    return torch.cat([vae.binarized(x[i : i + 1], own.manual_seed(of_image)) for i, of_image in enumerate(seeds)])

@@ -154,6 +154,11 @@ def held_out(name: str) -> HeldOut:
     return found
 
 
+def test_images(source: str, multiple: int, shape: tuple[int, int, int]) -> HeldOut:
+    """The test images of any known data set in this shape, as `held_out`; what is asked for is on this machine."""
+    return _held_out(source, multiple, shape)
+
+
 def image_set(name: str) -> ImageSet:
     """All images of the model's data set, in the model's shape; shared, and forgotten once nobody holds them.
 
@@ -236,7 +241,7 @@ def _vae(digest: str, _path: str) -> VAE:
     return checkpoints.load(_path)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=3, show_spinner=False)
 def _held_out(source: str, multiple: int, shape: tuple[int, int, int]) -> HeldOut:
     found = part_of(_load(source, multiple, shape), train=False)
     # The copy lets go of the training images, which may share one large array with these.

@@ -1,4 +1,7 @@
-"""Selectors and captions that pages share, and what a link says: ?model=NAME&z=0.5,-1&direction=1,0&about=TEXT."""
+"""Selectors and captions that pages share, and what a link says: ?model=NAME&z=0.5,-1&direction=1,0&about=TEXT, or
+
+?model=NAME&images=test:3,picture:0123456789ab on the Bounds page.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,16 @@ import streamlit as st
 from vaeexplorer import checkpoints
 from vaeexplorer.checkpoints import CheckpointError
 from vaeexplorer.ui import cached, model_card, navigation
+from vaeexplorer.ui.components.bounder import KEY, MOST, keys_of
 from vaeexplorer.ui.components.explorer import Direction
 
 MODEL, Z = "model", "z"  # parameters of a link; the first is also the picker's key
 DIRECTION, ABOUT, ALONG = "direction", "about", "along"  # a way through z, its name, how far z has gone on it
+IMAGES = "images"  # the keys of images, separated by commas
 MAX_Z = 1e3  # a prior of unit size never comes near; beyond it float32 pictures mean nothing
 SHORTEST = 1e-6  # length of a direction below which it leads nowhere
 LONGEST_NAME = 80  # characters of a direction's name
+MOST_TEXT = 1000  # characters of the link's images that are read
 COMPLAINT, WANTED = "link_complaint", "wanted_model"
 
 
@@ -64,7 +70,8 @@ def model_caption(name: str) -> None:
 
 def link_complaints(name: str) -> list[str]:
     """One line for each thing in the link that cannot be; what it asked for was left out."""
-    return [line for line in (st.session_state.get(COMPLAINT), _read_z(name)[1], _read_direction(name)[1]) if line]
+    lines = (st.session_state.get(COMPLAINT), _read_z(name)[1], _read_direction(name)[1], _read_images()[1])
+    return [line for line in lines if line]
 
 
 def z_of_link(name: str) -> list[float] | None:
@@ -75,6 +82,11 @@ def z_of_link(name: str) -> list[float] | None:
 def direction_of_link(name: str) -> Direction | None:
     """The direction that the link names, as the explorer takes it; None if it names none or it cannot be."""
     return _read_direction(name)[0]
+
+
+def images_of_link() -> list[str] | None:
+    """The images that the link names, by their keys; None if it names none that could be."""
+    return _read_images()[0]
 
 
 def open_in_explore(name: str, wish: Mapping[str, Any]) -> None:
@@ -88,6 +100,16 @@ def open_in_explore(name: str, wish: Mapping[str, Any]) -> None:
         asked |= {DIRECTION: _listed(wish["direction"]), ABOUT: one_line(str(wish.get("about") or ""), LONGEST_NAME)}
     st.session_state[WANTED] = name  # the picker is drawn already, and the link's model is its own
     st.switch_page(navigation.page_of("explore.py"), query_params={k: text for k, text in asked.items() if text})
+
+
+def open_in_bounds(model: str, images: Sequence[str]) -> None:
+    """Leave this page for Bounds, with a model on images. Ends the run; call it outside of callbacks and fragments.
+
+    Args: model, its name; images, their keys.
+    """
+    st.session_state[WANTED] = model  # the picker is drawn already, and the link's model is its own
+    asked = {IMAGES: ",".join(keys_of(images))}
+    st.switch_page(navigation.page_of("bounds.py"), query_params={k: text for k, text in asked.items() if text})
 
 
 def one_line(text: str, limit: int) -> str:
@@ -114,6 +136,22 @@ def parse_z(text: str, dims: int, what: str = Z) -> tuple[list[float] | None, st
         limits = f"between −{MAX_Z:g} and {MAX_Z:g}"
         return None, f"The link's {what} holds a number that is not {limits}: {what} was left out."
     return z, None
+
+
+def parse_images(text: str) -> tuple[list[str] | None, str | None]:
+    """Keys of images separated by commas, test:NUMBER or picture:DIGEST, at most 16.
+
+    Returns: those that can be keys (None if there are none), and a line that says what was left out, or None.
+    """
+    parts = [part.strip() for part in text[:MOST_TEXT].split(",")]
+    keys = keys_of(parts)
+    bad = [part for part in parts if not KEY.fullmatch(part)]
+    if bad:
+        what = plain(repr(bad[0]), 40) + (f" and {len(bad) - 1} more" if len(bad) > 1 else "")
+        return keys or None, f"The link's images hold {what}, neither test:NUMBER nor picture:DIGEST: left out."
+    if len(set(parts)) > MOST:
+        return keys, f"The link names {len(set(parts))} images; the first {MOST} are shown."
+    return keys or None, None
 
 
 def parse_direction(text: str, dims: int) -> tuple[list[float] | None, str | None]:
@@ -143,6 +181,12 @@ def _read_direction(name: str) -> tuple[Direction | None, str | None]:
     along, complaint = parse_z(st.query_params.get(ALONG) or "0", 1, ALONG)
     about = one_line(st.query_params.get(ABOUT, ""), LONGEST_NAME)
     return {"values": values, "about": about, "along": along[0] if along else 0.0}, complaint
+
+
+def _read_images() -> tuple[list[str] | None, str | None]:
+    """The images and perhaps a complaint, or none of both."""
+    text = st.query_params.get(IMAGES)
+    return parse_images(text) if text else (None, None)
 
 
 def _listed(values: Any) -> str:
@@ -179,11 +223,11 @@ def _note_unknown_model(names: list[str], asked: str | None) -> None:
 
 
 def _model_changed() -> None:
-    """The link's z, direction and complaint belonged to the model before."""
+    """The link's z, direction, images and complaint belonged to the model before."""
     st.session_state.pop(COMPLAINT, None)
     _forget_place()
 
 
 def _forget_place() -> None:
-    for parameter in (Z, DIRECTION, ABOUT, ALONG):
+    for parameter in (Z, DIRECTION, ABOUT, ALONG, IMAGES):
         st.query_params.pop(parameter, None)

@@ -24,7 +24,8 @@ RESULT_BYTES = 2**30  # of codes, pictures and the images behind them
 OF_DATA = {"test": "Test images", "train": "Training images", "all": "All images"}
 
 # One of a kind at a time: two at once on the same cores are slower than one after the other.
-JOBS = Jobs({"encoding": 1, "embedding": 1, "projection": 1, "density": 1, "download": 1}, RESULT_BYTES)
+LANES = ("encoding", "embedding", "projection", "density", "download", "bounds", "posteriors", "gaps")
+JOBS = Jobs(dict.fromkeys(LANES, 1), RESULT_BYTES)
 
 
 @dataclass(frozen=True)

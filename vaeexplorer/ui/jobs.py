@@ -2,6 +2,7 @@
 
 A job is known by its key. Asking begins it or finds it, also when its tab was closed meanwhile; a few of a lane run at
 once, the others wait. Failed and cancelled ones are told for a moment, to everyone who asks, and then forgotten.
+A job may tell partial results while it runs; the last one is what a cancelled job leaves.
 """
 
 from __future__ import annotations
@@ -13,12 +14,8 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Literal
 
-from vaeexplorer.image_set import Progress
-
-Work = Callable[[Progress], Any]
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 WAITING = "waiting for another computation"
@@ -26,6 +23,7 @@ CANCELLED = "cancelled"
 GAVE_WAY = "given up for newer questions: ask again"
 UNFORESEEN = "this failed on the server; its log says why"
 TOLD_SECONDS = 1.5  # for which an end without a result is told: pages ask four times a second
+PARTIAL_SECONDS = 20.0  # for which a cancelled job's partial result is told: a page that asks late must not begin anew
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +42,10 @@ def _no_bytes(result: Any) -> int:
 
 @dataclass(eq=False)
 class Job:
-    """One piece of work: how far it is (fraction 0..1 and words), and in the end its result or an error in one line."""
+    """One piece of work: how far it is (fraction 0..1 and words), and in the end its result or an error in one line.
+
+    partial: the last partial result that it told, None before; also the result of one that was cancelled.
+    """
 
     key: Hashable
     lane: str
@@ -55,6 +56,7 @@ class Job:
     state: State = "waiting"
     fraction: float = 0.0
     text: str = WAITING
+    partial: Any = None
     result: Any = None
     bytes: int = 0
     error: str = ""
@@ -66,6 +68,34 @@ class Job:
         """The same job, after it ended or these seconds."""
         self.ended.wait(seconds)
         return self
+
+
+class Report:
+    """What a job's work is given: called with a fraction and words, it tells how far the work is.
+
+    Raises Cancelled, from any of its calls, once the job is cancelled.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def __call__(self, fraction: float, text: str) -> None:
+        self._go_on()
+        self._job.fraction, self._job.text = min(max(float(fraction), 0.0), 1.0), text
+
+    def partial(self, result: Any) -> None:
+        """What there is so far, for all who ask meanwhile, and for good if the job is cancelled. Small: it is not
+        counted among the bytes of results.
+        """
+        self._go_on()
+        self._job.partial = result
+
+    def _go_on(self) -> None:
+        if self._job.state == "cancelled":
+            raise Cancelled
+
+
+Work = Callable[[Report], Any]
 
 
 class Jobs:
@@ -89,7 +119,7 @@ class Jobs:
     ) -> Job:
         """The job of this key, which is begun if there is none.
 
-        Args: work(progress) makes the result; its exceptions end the job, and the text of a ValueError is told.
+        Args: work(report) makes the result; its exceptions end the job, and the text of a ValueError is told.
         size: bytes of a result.   again: one that failed or was cancelled is begun anew at once.
         """
         with self._lock:
@@ -111,6 +141,15 @@ class Jobs:
             self._touch(job)
             return job
 
+    def recent(self, key: Hashable) -> Job | None:
+        """The job of this key if it waits or runs, or ended so short a time ago that those who wait may not know."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None or (job.ended.is_set() and self._clock() - job.over > TOLD_SECONDS):
+                return None
+            self._touch(job)
+            return job
+
     def results(self) -> list[tuple[Any, Any]]:
         """Key and result of all that are kept, the last ones asked for last."""
         with self._lock:
@@ -127,7 +166,9 @@ class Jobs:
             return job
 
     def cancel(self, job_id: str) -> None:
-        """End a job: it is told as cancelled from now on, and stops at its next report. One that ended stays."""
+        """End a job: it is told as cancelled from now on, with its last partial result if it had one, and stops at its
+        next report. One that ended stays.
+        """
         with self._lock:
             for job in self._jobs.values():
                 if job.id == job_id and job.state in ("waiting", "running"):
@@ -135,7 +176,8 @@ class Jobs:
 
     def _forgettable(self, job: Job, again: bool) -> bool:
         over = job.state in ("failed", "cancelled")
-        return over and (again or self._clock() - job.over > TOLD_SECONDS)
+        told = TOLD_SECONDS if job.result is None else PARTIAL_SECONDS
+        return over and (again or self._clock() - job.over > told)
 
     def _touch(self, job: Job) -> None:
         job.asked = self._clock()
@@ -157,12 +199,13 @@ class Jobs:
     def _drop(self, job: Job, why: str) -> None:
         if job.state == "waiting":
             self._waiting[job.lane].remove(job)
+        job.result = job.partial
         self._finish(job, "cancelled", why)
 
     def _run(self, job: Job) -> None:
         assert job.work is not None
         try:
-            result = job.work(partial(self._report, job))
+            result = job.work(Report(job))
             size = job.size(result)
         except Cancelled:
             self._end(job, "cancelled", CANCELLED)
@@ -173,11 +216,6 @@ class Jobs:
             self._end(job, "failed", self._explained(error))
         else:
             self._end(job, "done", "", result, size)
-
-    def _report(self, job: Job, fraction: float, text: str) -> None:
-        if job.state == "cancelled":
-            raise Cancelled
-        job.fraction, job.text = min(max(float(fraction), 0.0), 1.0), text
 
     def _end(self, job: Job, state: State, error: str, result: Any = None, size: int = 0) -> None:
         with self._lock:
@@ -190,7 +228,7 @@ class Jobs:
 
     def _finish(self, job: Job, state: State, error: str) -> None:
         job.state, job.error, job.over = state, " ".join(error.split()), self._clock()
-        job.work = None  # it may hold large arrays
+        job.work = job.partial = None  # they may hold large arrays
         job.ended.set()
 
     def _trim(self, newest: Job) -> None:

@@ -60,6 +60,9 @@ PAGES: dict[str, Entry] = {
     "reconstruct.py": Entry(
         "Reconstruct", ":material/compare:", "Put images beside what the model makes of them; draw or upload your own."
     ),
+    "bounds.py": Entry(
+        "Bounds", ":material/straighten:", "See what the ELBO is made of, and how far below log p(x) it lies."
+    ),
     "train.py": Entry(
         "Train", ":material/model_training:", "Train a model and watch it learn, look back, compare.", needs_model=False
     ),

@@ -60,7 +60,7 @@ def take(name: str, body: bytes, source: Source) -> Taken:
     """
     config = cached.header(name).vae
     taken = source.take(name, config.image_shape, body)
-    _refuse_grey(config, taken.x)
+    refuse_grey(config, taken.x)
     return replace(taken, words=join_words(taken.words, model_card.binarization_words(config)))
 
 
@@ -80,7 +80,7 @@ def drawing_words(shape: Shape) -> str:
     return "fitted into 20/28 of the frame with its centre of mass in the middle, as MNIST's digits are"
 
 
-def _refuse_grey(config: VaeConfig, x: np.ndarray) -> None:
+def refuse_grey(config: VaeConfig, x: np.ndarray) -> None:
     if config.likelihood == "bernoulli" and config.binarization == "none" and not np.isin(x, (0, 1)).all():
         raise DataError("this model takes black and white images only, and this one has grey values: choose another")
 

@@ -17,7 +17,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from vaeexplorer.datasets import DataError
-from vaeexplorer.ui import cached, http, image_files, map_routes, pictures_in, reconstruct_routes, run_routes
+from vaeexplorer.ui import (
+    bounds_routes,
+    cached,
+    http,
+    image_files,
+    map_routes,
+    pictures_in,
+    reconstruct_routes,
+    run_routes,
+)
 from vaeexplorer.ui.components import live_files
 from vaeexplorer.ui.pictures_in import Source
 
@@ -146,6 +155,7 @@ ROUTES = [
                 Route("/decode", decode, methods=["POST"]),
                 Route("/encode", encode, methods=["POST"]),
                 Route("/gif", gif, methods=["POST"]),
+                *bounds_routes.ROUTES,
                 *map_routes.ROUTES,
                 *reconstruct_routes.ROUTES,
                 *run_routes.ROUTES,

@@ -11,15 +11,13 @@ import streamlit as st
 
 from vaeexplorer.ui.components import live_files
 
-STYLES = "base.css"
-
 
 @cache
 def _component(name: str, page: str) -> Any:
     live = {
         "entry": f"{name}.js",
         "modules": live_files.modules(f"{name}.js"),  # asked for all at once instead of file after file
-        "styles": [STYLES, f"{name}.css"],
+        "styles": live_files.styles(name),
         "version": live_files.VERSION,
         "page": page,
     }

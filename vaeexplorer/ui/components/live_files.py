@@ -11,9 +11,10 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-COMPONENTS = ("shared", "explorer", "trainer", "mapper", "reconstructor")
+COMPONENTS = ("shared", "explorer", "trainer", "mapper", "reconstructor", "bounder")
 BOOTSTRAP = FOLDER / "shared" / "bootstrap.js"
 KINDS = {".js", ".css"}
+SHARED_STYLES = "base.css"
 
 
 def _files() -> dict[str, Path]:
@@ -42,8 +43,14 @@ VERSION = _version()
 """Version of the live modules, the folder of their address; browsers may keep them for ever."""
 
 
-
 _IMPORT = re.compile(r'^(?:import .*|}) from "\./(.*)";$', re.MULTILINE)
+
+
+def styles(name: str) -> list[str]:
+    """The style sheets of a component in the order of the cascade: what all share, its own, those of its parts."""
+    own = FOLDER / name
+    parts = sorted(file for file, path in FILES.items() if path.parent == own and path.suffix == ".css")
+    return [SHARED_STYLES, f"{name}.css", *(file for file in parts if file != f"{name}.css")]
 
 
 def modules(entry: str) -> list[str]:

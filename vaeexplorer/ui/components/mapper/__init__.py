@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from vaeexplorer.ui.components import live_component
+from vaeexplorer.ui.components.bounder import Look, look_of
 
 REQUIRED = frozenset(
     {"name", "digest", "latent_dim", "posterior", "shape", "prior", "data_here", "has_codes", "fetchable"}
@@ -29,6 +30,7 @@ class MapperState(TypedDict):
     """What the component tells Python: a wish in the one run that it starts, None in all others."""
 
     explore: Wish | None
+    bounds: Look | None
 
 
 def mapper(model: Mapping[str, Any], key: str) -> MapperState:
@@ -48,7 +50,7 @@ def mapper(model: Mapping[str, Any], key: str) -> MapperState:
         key=key,
         identity=f"{name} {digest} {model['data_here']}",
         data={"model": dict(model)},
-        states=("explore",),
+        states=("explore", "bounds"),
         early=("decoder", {"model": name, "v": digest}),
     )
-    return {"explore": result.explore}
+    return {"explore": result.explore, "bounds": look_of(result.bounds, name)}

@@ -30,10 +30,10 @@ function picture(label, kind, canvas) {
 }
 
 /**
- * Args: shape; server; images; decoder; onExplore(z, words), onPick(i), onClose().
+ * Args: shape; server; images; decoder; onExplore(z, words), onBounds(i), onPick(i), onClose().
  * Returns: { element, use(codes), point(i), place(z), close(), pinned (index, -1 for none), z }.
  */
-export function createCard({ shape, server, images, decoder, onExplore, onPick, onClose }) {
+export function createCard({ shape, server, images, decoder, onExplore, onBounds, onPick, onClose }) {
   const body = el("div", { class: "body" }), title = el("h3", {}, "A point");
   const shut = button(null, "×", () => close(), { label: "close the card", kind: "small" });
   const empty = el("p", { class: "words" }, "Click a point to keep it here: its image, what the model makes of it, ",
@@ -162,6 +162,8 @@ export function createCard({ shape, server, images, decoder, onExplore, onPick, 
         el("p", { class: "where" }, symbol(), ` = ${placeWords(codes.zOf(i))}`),
         decodes() ? explore(z, titleOf(codes, i)) : el("p", { class: "words" }, "These codes have "
           + `${count(codes.dimensions)} dimensions, the model another number: it cannot decode them.`),
+        codes.source === "test" ? button(null, "Open in Bounds", () => onBounds(i),
+          { title: "See how far its ELBO lies below log p(x)" }) : null,
         near.element].filter(Boolean));
       neighbours(i, found, near.grid);
       betterTerms(i, table);

@@ -54,6 +54,7 @@ class View {
                                  visible: (i) => !this.colours?.visible || this.colours.visible[i] });
     this.card = createCard({ shape, server, images, decoder, onPick: pin,
                              onExplore: (z, about) => explore({ z, direction: null, about }),
+                             onBounds: (i) => this.tell("bounds", { model: model.name, images: [`test:${i}`] }),
                              onClose: () => this.pointer?.rest() });
     this.selection = createSelection({ model, images, decoder, onPick: pin, onExplore: explore,
                                        onMark: (indices) => scatter.setChosen(indices),

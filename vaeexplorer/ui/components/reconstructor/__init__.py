@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from vaeexplorer.ui.components import live_component
+from vaeexplorer.ui.components.bounder import Look, look_of
 
 REQUIRED = frozenset({"name", "digest", "latent_dim", "posterior", "shape", "kl", "prior", "data_here", "likelihood"})
 """Keys without which the component cannot show a model."""
@@ -27,9 +28,10 @@ class Wish(TypedDict):
 
 
 class ReconstructorState(TypedDict):
-    """What the component tells Python: `explore` in the run after a click on an image, None otherwise."""
+    """What the component tells Python: `explore` or `bounds` in the run after a click on an image, None otherwise."""
 
     explore: Wish | None
+    bounds: Look | None
 
 
 def _check(model: Mapping[str, Any], rivals: Sequence[Mapping[str, Any]]) -> None:
@@ -80,6 +82,6 @@ def reconstructor(
             "rivals": [dict(one) for one in rivals],
             "refused": [dict(one) for one in refused],
         },
-        states=("explore",),
+        states=("explore", "bounds"),
     )
-    return {"explore": wish_of(result.explore, (model, *rivals))}
+    return {"explore": wish_of(result.explore, (model, *rivals)), "bounds": look_of(result.bounds, model["name"])}

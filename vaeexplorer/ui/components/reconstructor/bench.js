@@ -24,11 +24,12 @@ function createHalf(model, role, titled) {
 }
 
 /**
- * Args: model; onexplore(finding, model); damage and sweep, the cards that belong beside the pictures.
+ * Args: model; onexplore(finding, model); onbounds(), of what is shown; damage and sweep, the cards that belong beside
+ * the pictures.
  * Returns: { way and under (elements), standing, learn(model, cloud), compare(rival or null), show(state), busy(on),
  * draw(colours, theme) }; state = { columns: [{ model, now, clean }], damaged }.
  */
-export function createBench({ model, onexplore, damage, sweep }) {
+export function createBench({ model, onexplore, onbounds, damage, sweep }) {
   const first = createHalf(model, "a", false), standing = createStanding();
   const title = el("b", { "data-testid": "bench-title" }, "nothing chosen yet");
   const words = el("p", { class: "words", "data-testid": "preprocessing" });
@@ -38,7 +39,9 @@ export function createBench({ model, onexplore, damage, sweep }) {
   const about = el("p", { class: "caption" });
   const open = button("path", "Open in Explore", () => state && onexplore(state.columns[0].now, model),
                       { title: "Take this code to the sliders" });
-  open.disabled = true;
+  const bounds = button(null, "Open in Bounds", () => state && onbounds(),
+                        { title: "See how far its ELBO lies below log p(x)" });
+  open.disabled = bounds.disabled = true;
   const terms = el("section", { class: "card terms-card", "aria-label": "What this image costs" },
     el("header", {}, el("h3", {}, "What this image costs"), el("span", { class: "unit" }, "nats")),
     bar, table, note, standing.element);
@@ -62,7 +65,7 @@ export function createBench({ model, onexplore, damage, sweep }) {
       for (const half of [first, second]) if (half?.model === of) half.code.learn(cloud);
     },
     way: el("section", { class: "card way", "aria-label": "Through the model" },
-            el("header", {}, el("h3", {}, "Through the model"), title, open), words, halves, about),
+            el("header", {}, el("h3", {}, "Through the model"), title, open, bounds), words, halves, about),
     under,
     compare(rival) {
       second?.element.remove();
@@ -83,7 +86,7 @@ export function createBench({ model, onexplore, damage, sweep }) {
         half?.code.show(now, clean, damaged);
       });
       const [{ now, clean }] = columns;
-      open.disabled = false;
+      open.disabled = bounds.disabled = false;
       setText(title, clean.title + (damaged ? ", damaged" : ""));
       setText(words, now.words ? `As the model receives it: ${now.words}.` : "As the model receives it: unchanged.");
       if (damaged && clean.words) setText(words, `Before the damage: ${clean.words}.`);

@@ -51,16 +51,20 @@ const terms = (model, finding, named) => el("div", { class: "entry-terms" },
 
 /**
  * Args: place in the order, and `ranked`, what put it there, in words; columns [{ model, finding }], one or two; end of
- *   the scale of uncertainty; seen, whether what the model saw is shown; onexplore(finding, model), ontake(index).
+ *   the scale of uncertainty; seen, whether what the model saw is shown; onexplore(finding, model), ontake(index),
+ *   onbounds(index).
  * Returns: the element.
  */
-export function createEntry({ place, ranked, columns, end, seen, onexplore, ontake }) {
+export function createEntry({ place, ranked, columns, end, seen, onexplore, ontake, onbounds }) {
   const { finding } = columns[0], two = columns.length > 1;
   return el("article", { class: "entry", "data-testid": "gallery-entry", "data-index": String(finding.index) },
     el("header", {}, el("span", { class: "place" }, place), el("b", {}, finding.title),
        ranked ? el("span", { class: "unit" }, ranked) : null,
        button(null, "Use above", () => ontake(finding.index),
-              { kind: "take", title: "Look at it closely, damage it", label: `use ${finding.title} above` })),
+              { kind: "take", title: "Look at it closely, damage it", label: `use ${finding.title} above` }),
+       button(null, "Bounds", () => onbounds(finding.index),
+              { kind: "take", title: "See how far its ELBO lies below log p(x)",
+                label: `open ${finding.title} in Bounds` })),
     columns.map(({ model, finding: found }) => el("div", { class: "entry-row" },
       pictures(model, found, end, seen, () => onexplore(found, model)), terms(model, found, two))));
 }

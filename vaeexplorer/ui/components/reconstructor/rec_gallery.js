@@ -32,10 +32,10 @@ function createMemory(server) {
 }
 
 /**
- * Args: model; server; onexplore(finding, model); ontake(index); redraw().
+ * Args: model; server; onexplore(finding, model); ontake(index), onbounds(index); redraw().
  * Returns: { element, open(), wait(progress), learn(heldOut), unknown(line), compare(rival), draw(colours) }.
  */
-export function createRecGallery({ model, server, onexplore, ontake, redraw }) {
+export function createRecGallery({ model, server, onexplore, ontake, onbounds, redraw }) {
   const state = { term: "elbo", order: "given", wanted: null, start: 0, rival: null, touched: false };
   const ask = createMemory(server), list = el("div", { class: "entries" }), heads = el("div", {});
   const error = el("p", { class: "error", role: "alert", hidden: true });
@@ -138,6 +138,7 @@ export function createRecGallery({ model, server, onexplore, ontake, redraw }) {
     heads.replaceChildren(headsOf(seen));
     list.replaceChildren(...findings[0].map((_, k) => createEntry({
       place: count(start + k + 1), ranked: rankOf(findings[0][k].index), end, seen, onexplore, ontake,
+      onbounds,
       columns: models().map((one, m) => ({ model: one, finding: findings[m][k] })),
     })));
     const { elbo, reconstruction, kl } = findings[0][0];

@@ -3,6 +3,7 @@
 import { address, ask } from "./ask.js";
 import { readFindings, readHeldOut } from "./findings.js";
 import { json, untilDone } from "./jobs.js";
+import { keepPicture } from "./own_pictures.js";
 
 const SEED = 0;                 // of draws of q and of binarised pixels: the same image gives the same numbers
 
@@ -27,6 +28,8 @@ export function createRecServer(root) {
       const answer = await ask(url("reconstructions/one", query), "This picture", options);
       return readFindings(await answer.arrayBuffer())[0];
     },
+    /** The key under which the app keeps a picture for the Bounds page. */
+    keep: (model, kind, body) => keepPicture(root, model, kind, body),
     /** The terms of all held-out images of the model's data set. */
     async heldOut(model, options) {
       const body = { model, source: "test", seed: SEED };

@@ -10,6 +10,7 @@ import { createHeldOut } from "./held_out.js";
 import { latest } from "./jobs.js";
 import { entry, styleSheet } from "./mounting.js";
 import { drawable, startPen, startShow } from "./pen.js";
+import { boundsKey } from "./rec_bounds.js";
 import { createCompare, incomparable, pairedWords } from "./rec_compare.js";
 import { createRecFormula } from "./rec_formula.js";
 import { createRecGallery } from "./rec_gallery.js";
@@ -51,7 +52,8 @@ class View {
     this.sources = createSources({ model, choose: (...wish) => this.choose(...wish), onempty: () => {} });
     this.damage = createDamage({ shape: model.shape, onchange: (_, key, finished) => this.damaged(key, finished) });
     this.sweep = createSweep();
-    this.bench = createBench({ model, onexplore, damage: this.damage.element, sweep: this.sweep.element });
+    this.bench = createBench({ model, onexplore, onbounds: () => this.openBounds(), damage: this.damage.element,
+                               sweep: this.sweep.element });
     this.compare = createCompare({ model, rivals, refused, onchoose: (rival) => this.setRival(rival) });
     this.lower = el("div", { class: "lower" });
     this.root = el("div", { class: model.shape[1] > TINY ? "live reconstructor" : "live reconstructor tiny" },
@@ -60,6 +62,7 @@ class View {
       this.lower, createRecFormula(model));
     this.gallery = createRecGallery({
       model, server, onexplore, redraw: () => this.redraw(),
+      onbounds: (index) => this.tellBounds(`test:${index}`),
       ontake: (index) => {
         this.choose("data", { index }, true);
         this.root.scrollIntoView({ block: "start", behavior: prefersStillness() ? "auto" : "smooth" });
@@ -251,6 +254,20 @@ class View {
   explore(finding, model) {
     const z = Array.from(finding.code.mean, (v) => Number(v.toFixed(6)));
     this.setTriggerValue("explore", { model: model.name, z, direction: null, about: finding.title });
+  }
+
+  tellBounds(key) {
+    this.setTriggerValue("bounds", { model: this.model.name, images: [key] });
+  }
+
+  /** What is on the bench, damage and all. */
+  async openBounds() {
+    const { server, model, image, damage: { settings } } = this;
+    try {
+      this.tellBounds(await boundsKey({ server, model, image, settings }));
+    } catch (error) {
+      if (!this.quit.signal.aborted) this.sources.say(error.message);
+    }
   }
 
   draw() {

@@ -1,0 +1,45 @@
+"""What the README says can be typed can be typed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vaeexplorer.__main__ import build_parser
+from vaeexplorer.evaluation import MEASURES, NAMES
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^(?:python|torchrun .*?) -m vaeexplorer (.*)$", TEXT, re.MULTILINE)
+
+
+def test_the_python_blocks_run_one_after_the_other(root):
+    blocks = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    code = "\n".join(blocks)
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "torch.Size([100, 8])" in done.stdout
+    assert "tensor([-2.8985]" in done.stdout
+    assert "40 of 40 images" in done.stdout
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_are_understood(line):
+    words = shlex.split(line, comments=True)
+    if "|" in words:  # a list of commands
+        words = words[words.index("|") + 1 :][:1]
+    options = build_parser().parse_args(words)
+    assert set(getattr(options, "methods", "elbo").split(",")) <= set(NAMES)
+
+
+def test_every_measure_is_explained():
+    table = TEXT.split("<!-- methods -->")[1].split("<!-- end -->")[0]
+    named = set(re.findall(r"`([a-z]+)`", table))
+    assert set(NAMES) - {"exact"} <= named  # no model that trains has a closed form
+    assert {name for name in MEASURES if MEASURES[name].images} <= set(NAMES)
