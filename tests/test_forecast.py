@@ -67,6 +67,8 @@ def test_gradients_steps_and_shared_codes_count(model):
     assert decodings("iwae", 20, samples=100) == 2000
     assert decodings("refined", samples=100, steps=20) > decodings("refined", samples=100, steps=10) > 100
     assert decodings("ais", samples=8, steps=200) == pytest.approx(2 * decodings("ais", samples=8, steps=100), rel=0.3)
+    rows = {name: forecast.work_of(model, name, 20, samples=8).rows for name in ("iwae", "refined", "ais")}
+    assert rows == {"iwae": 1000, "refined": 200, "ais": 160}  # the calls count where there are few codes in each
     two = checkpoints.load(checkpoints.SHIPPED / "digits-2d.safetensors")
     work = [forecast.work_of(two, "grid", images).decodings for images in (1, 200)]
     assert work[0] == work[1] >= 161**2

@@ -342,6 +342,16 @@ def test_parts_are_joined_along_images():
     assert dict(joined.details) == {"steps": 3}
 
 
+@pytest.mark.parametrize(("kind", "error", "between"), [("lower bound", 0.1, "unbiased"), ("exact", 0.0, "exact")])
+def test_only_what_rests_on_log_p_shares_its_kind(kind, error, between):
+    names = ("total", "approximation", "amortization", "full", "log_marginal")
+    arrays = {n: np.arange(3.0) for n in names} | {f"{n}_stderr": np.full(3, error) for n in names}
+    part = Part(arrays, ((),) * 3, 1, 1, kind, details={"log_marginal_kind": kind})
+    kinds = {e.name: e.kind for e in measures.MEASURES["gap"].estimates(part, {})}
+    assert kinds["gap_total"] == kinds["gap_approximation"] == kinds["gap_log_marginal"] == kind
+    assert kinds["gap_amortization"] == kinds["gap_full"] == between
+
+
 def test_data_gaps_meet_the_closed_form_and_grow(exact):
     vae, images = exact
     steps = list(evaluation.data_gaps(vae, images[:100], np.arange(100), samples=500))

@@ -24,7 +24,7 @@ FEW, MANY, REPEATS = 20, 500, 5  # codes in the probe's two sizes, and how often
 PROBE = 0.1  # seconds for the larger one
 NUMBER = 8  # bytes: sums are float64
 SPARE = 1.5  # what is held for a moment, beside what is kept
-IN_DOUBLE = 3.0  # times as long as in float32, with the sums over pixels of every image under every code
+IN_DOUBLE = 2.0  # times as long as in float32, with the sums over pixels of every image under every code
 GRADIENT_DRAWS = 10  # of q per image and step, where a proposal is fitted
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vaeexplorer.bounds.importance import Sums
+from vaeexplorer.bounds.memory import keep_freed_memory
 from vaeexplorer.bounds.method import Method, Stage
 from vaeexplorer.bounds.slope import joint_and_slope, smooth_codes_only
 from vaeexplorer.latent_model import LatentModel, Posterior
@@ -204,6 +205,7 @@ def pilot(path: Path, steps: int, delta: float, generator: torch.Generator) -> I
 
 def path_for(model: LatentModel, x: Tensor, start: str, leapfrog: int = LEAPFROG) -> Path:
     """The path of B images from "q" or "prior"."""
+    keep_freed_memory()
     q = model.posterior(x)
     return Path(model, x, STARTS[start](model, q), q, leapfrog)
 

@@ -28,8 +28,9 @@ class Peak(NamedTuple):
 def further_peaks(model: LatentModel, x: Tensor, q: Posterior, generator: torch.Generator, most: int = 2) -> list[Peak]:
     """Peaks of log p(x, z) away from the mean of q, the highest first, at most `most` for an image.
 
-    The mean of q climbs log p(x, z), and draws of the prior outside q do from where it is greatest. In many dimensions no draw comes near a
-    peak and nothing is found: a search for what is easy to find, no proof that there is nothing else.
+    The mean of q climbs log p(x, z), and draws of the prior outside q do from where it is greatest. In many dimensions
+    no draw comes near a peak and nothing is found: a search for what is easy to find, no proof that there is nothing
+    else.
     """
     start = torch.cat([q.mean[None], _promising(model, x, q, generator)])
     z, height = _climbed(model, x, start)

@@ -17,6 +17,7 @@ from torch import Tensor
 from vaeexplorer.bounds import importance
 from vaeexplorer.bounds.families import FAMILIES, Climb, Gaussian, paired_noise
 from vaeexplorer.bounds.importance import Proposal
+from vaeexplorer.bounds.memory import keep_freed_memory
 from vaeexplorer.bounds.method import Method, Stage
 from vaeexplorer.bounds.modes import further_peaks
 from vaeexplorer.bounds.slope import smooth_codes_only
@@ -127,6 +128,7 @@ def fit_all(
     images at once, each with its own parameters. Yields (share of the work done, fits so far).
     """
     _check(model, family, steps, samples)
+    keep_freed_memory()
     x = x.clone()
     begin = starts.components if starts else _starts(model, x, generator)
     total, done = sum(len(images) for images, _ in begin), 0

@@ -78,9 +78,10 @@ def refuse_endless(name: str, method: str, samples: int | None, options: Mapping
     Images are worked on in the batches of evaluation.data_gaps.
     """
     from vaeexplorer import forecast
-    from vaeexplorer.evaluation.measures import BATCH, SHARED, SHARING
+    from vaeexplorer.bounds import METHODS
+    from vaeexplorer.evaluation.measures import BATCH, SHARING
 
-    size = min(images, SHARING if method in SHARED else BATCH)
+    size = min(images, SHARING if METHODS[method].shared else BATCH)
     seconds = math.ceil(images / size) * _seconds(name, method, samples, options, size)
     if not seconds <= PATIENCE_SECONDS:
         raise ValueError(
