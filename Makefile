@@ -39,6 +39,8 @@ bench: requirements-dev browser
 	$(PY) benchmarks/map.py
 	$(PY) benchmarks/train.py
 	$(PY) benchmarks/train.py --page
+	$(PY) benchmarks/log_likelihood.py
+	$(PY) benchmarks/nats_and_seconds.py --cost
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
