@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +14,10 @@ import pytest
 # cores, run ten times slower than with one thread each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["VAEEXPLORER_FIRST_LOOK"] = "0"  # no training that a test has not asked for
+
+# A shell's background job, as a server of CI may be, ignores Ctrl-C and hands that on to all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 

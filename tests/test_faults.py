@@ -100,7 +100,7 @@ def test_killed_twenty_times_in_a_row_and_nothing_is_lost(forked, tmp_path):
 def test_the_command_itself_killed(tmp_path):
     """As a user has it: fresh processes, saves a second apart."""
     whole, path = tmp_path / "whole", tmp_path / "run"
-    arguments = [*SMALL, "--epochs", "1000"]
+    arguments = [*SMALL, "--epochs", "500"]
     with ended(command(whole, *arguments)) as uninterrupted:
         for moment in (0.1, 1.3):
             before = run_files.read_status(path).step

@@ -84,7 +84,7 @@ def work_of(model: LatentModel, name: str, images: int, *, samples: int | None =
     given = {**method.options, **options}
     count = method.samples if samples is None else samples
     each = method.decodings(model, count or 1, given)
-    together = 1 if method.shared else images
+    together = 1 + method.growth * (images - 1)
     each *= IN_DOUBLE if method.shared else 1.0
     rows = min(ROWS, AT_ONCE.get(name, lambda many, drawn: ROWS)(images, count or 1))
     return Work(each * together, rows, KEPT.get(name, _tail)(model, images, count or 1))

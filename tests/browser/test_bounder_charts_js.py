@@ -484,6 +484,11 @@ def test_what_nobody_can_foresee_is_not_foreseen(modules: Modules) -> None:
     assert modules.call("bnd_methods.js", "m.forecast(a, null, {}, 5)", a=about) == 10
 
 
+def test_codes_that_are_shared_cost_further_images_less(modules: Modules) -> None:
+    about = {"name": "grid", "samples": None, "options": {}, "seconds_per_image": 2, "growth": 0.05}
+    assert modules.call("bnd_methods.js", "m.forecast(a, null, {}, 5)", a=about) == pytest.approx(2.4)
+
+
 def test_the_exact_value_comes_by_itself_only_where_it_is_quick(modules: Modules) -> None:
     methods: list[dict[str, Any]] = [
         {"name": "iwae", "kind": "lower bound", "problem": None, "seconds_per_image": 0.1},

@@ -83,7 +83,7 @@ def test_about_tells_what_can_be_asked() -> None:
         assert {key: method[key] for key in ("title", "words", "kind", "counted", "samples", "source")} == {
             key: getattr(known, key) for key in ("title", "words", "kind", "counted", "samples", "source")
         }
-        assert method["options"] == dict(known.options) and method["shared"] is known.shared
+        assert method["options"] == dict(known.options) and method["growth"] == known.growth
         assert 1 <= method["least"] <= (method["samples"] or 1) <= method["most"] <= bounds_about.MOST
         assert (method["problem"] is None) == (method["seconds_per_image"] is not None)
         assert method["seconds_per_image"] is None or 0 < method["seconds_per_image"] < 60

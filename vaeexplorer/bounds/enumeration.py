@@ -96,5 +96,5 @@ METHOD = Method(
     source="p(x) = sum over z of p(x, z)",
     decodings=lambda model, samples, options: float(2**model.latent_dim),
     problem=_problem,
-    shared=True,
+    growth=0.0,
 )

@@ -34,7 +34,8 @@ class Method:
     options: further arguments of `run` with their defaults.
     problem(model): why the method does not apply, one line, or None.
     decodings(model, samples, options): decoder evaluations per image, forward passes; a gradient counts as 2 more.
-    shared: each code is decoded once for all images of a call, so that decodings is of the call.   source: the paper.
+    growth: what each further image of one call adds, as a share of `decodings`: 1 where every image has codes of its
+    own, less where codes are decoded once for all of them.   source: the paper.
     """
 
     title: str
@@ -47,6 +48,11 @@ class Method:
     decodings: Callable[[LatentModel, int, Mapping[str, Any]], float]
     options: Mapping[str, Any] = field(default_factory=dict)
     problem: Callable[[LatentModel], str | None] = _none
-    shared: bool = False
+    growth: float = 1.0
     least: int = 1
     most: int = 10**9
+
+    @property
+    def shared(self) -> bool:
+        """Whether the images of a call share codes, so that many of them had better be asked about together."""
+        return self.growth < 1

@@ -112,7 +112,7 @@ def _method(name: str, key: str) -> dict[str, Any]:
     return {
         "name": key, "title": method.title, "words": method.words, "kind": method.kind, "counted": method.counted,
         "samples": method.samples, "least": least, "most": most, "options": dict(method.options), "problem": problem,
-        "source": method.source, "seconds_per_image": cost, "shared": method.shared,
+        "source": method.source, "seconds_per_image": cost, "growth": method.growth,
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 // What is to be measured of a data set: which images, how many, by which estimator, with how many samples.
 
+import { forecast as foreseen } from "./bnd_methods.js";
 import { field } from "./bnd_panel.js";
 import { whole } from "./bnd_panel_words.js";
 import { button, el, setText } from "./dom.js";
@@ -73,9 +74,10 @@ export function createForm(ctx, keep, { onask, onrefuse }) {
 
   /** How long it will take, as far as that is known. */
   function forecast() {
-    const method = methodOf(keep.method), share = samples.disabled ? 1 : samples.valueAsNumber / method?.samples;
-    const seconds = (method?.seconds_per_image ?? NaN) * share * count.valueAsNumber;
-    setText(cost, Number.isFinite(seconds) && seconds >= 1 ? `about ${duration(seconds)}` : "");
+    const method = methodOf(keep.method), draws = samples.disabled ? null : samples.valueAsNumber;
+    const about = method && { ...method, latent_dim: ctx.model.latent_dim };
+    const seconds = about ? foreseen(about, draws, {}, count.valueAsNumber) : null;
+    setText(cost, seconds !== null && seconds >= 1 ? `about ${duration(seconds)}` : "");
   }
 
   function ask() {

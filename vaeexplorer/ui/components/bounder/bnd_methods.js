@@ -65,15 +65,17 @@ export function boundWord(units) {
 
 /**
  * Seconds that a run takes, or null where nobody knows.
- * Args: method of bounds/about, with its seconds_per_image at its own samples and options; samples (null where there is
+ * Args: method of bounds/about, with its seconds_per_image at its own samples and options and what each further image
+ *   adds to them (growth, 1 unless codes are shared); samples (null where there is
  *   nothing to choose) and options that are asked for; images, how many.
  */
 export function forecast(method, samples, options, images) {
-  const { seconds_per_image: each, samples: usual, options: own, latent_dim: dims } = method;
-  if (each === null || each === undefined) return null;
-  if (!usual || samples === null) return each * images;
+  const { seconds_per_image: one, growth = 1, samples: usual, options: own, latent_dim: dims } = method;
+  if (one === null || one === undefined) return null;
+  const all = one * (1 + growth * (images - 1));
+  if (!usual || samples === null) return all;
   const effort = lookOf(method.name).effort ?? ((count) => count);
-  return (each * images * effort(samples, { ...own, ...options }, dims)) / effort(usual, own ?? {}, dims);
+  return (all * effort(samples, { ...own, ...options }, dims)) / effort(usual, own ?? {}, dims);
 }
 
 /** What is wrong with a number of samples, in one line, or null.  Args: method with title, samples, least, most. */
