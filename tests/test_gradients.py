@@ -7,7 +7,7 @@ import torch
 
 from tests.exact import X, linear_vae
 from vaeexplorer.configs import VaeConfig
-from vaeexplorer.gradients import GRADIENT_ESTIMATORS, free_of_charge, leave_one_out, pathwise, weighted
+from vaeexplorer.gradients.losses import GRADIENT_ESTIMATORS, free_of_charge, leave_one_out, pathwise, weighted
 from vaeexplorer.vae import VAE
 
 PIXELS = torch.tensor([1.0, 0.0, 1.0, 1.0], dtype=torch.float64).reshape(1, 1, 2, 2)
