@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,9 @@ class Import:
     at_start: bool  # happens when the file is loaded, not in a function or for a type checker
 
 
+IMPORTS: dict[tuple[Path, ast.Module], tuple[Import, ...]] = {}  # of the trees that were read before
+
+
 @dataclass(frozen=True)
 class Source:
     """A file of the product: its path from the root, the module of LAYERS it belongs to, and its syntax tree."""
@@ -79,9 +83,12 @@ class Source:
         parts = self.path.with_suffix("").parts
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
-    def imports(self) -> Iterator[Import]:
+    def imports(self) -> tuple[Import, ...]:
         """Every import statement and every importlib.import_module("...") of the file."""
-        yield from self._imports(self.tree, at_start=True)
+        key = (self.path, self.tree)
+        if key not in IMPORTS:
+            IMPORTS[key] = tuple(self._imports(self.tree, at_start=True))
+        return IMPORTS[key]
 
     def _imports(self, node: ast.AST, at_start: bool) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
@@ -108,9 +115,15 @@ def sources(root: Path) -> list[Source]:
     found = []
     for path in sorted([*root.glob("vaeexplorer/**/*.py"), *root.glob("pages/**/*.py"), *root.glob("app.py")]):
         relative = path.relative_to(root)
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(relative))
+        tree = _parsed(path.read_text(encoding="utf-8"), str(relative))
         found.append(Source(relative, module_of(".".join(relative.with_suffix("").parts)), tree))
     return found
+
+
+@cache
+def _parsed(text: str, name: str) -> ast.Module:
+    """Most tests here read the whole house again, with one line changed."""
+    return ast.parse(text, filename=name)
 
 
 def module_of(dotted: str) -> str:

@@ -542,6 +542,7 @@ def test_a_data_set_grows_and_can_be_stopped_half_way(page: Any, show: Show) -> 
     says(page, "dataset", "on 40 images")
     assert "40 of 120 images so far" in page.get_by_test_id("dataset-caption").inner_text()
     assert panel.get_by_role("progressbar").get_attribute("aria-valuenow") == "50"
+    page.wait_for_function("Boolean(window.release)")
     panel.get_by_role("button", name="Cancel").click()
     page.evaluate("window.release()")
     page.get_by_test_id("dataset-caption").get_by_text("40 of 120 images, stopped early").wait_for()
@@ -566,6 +567,7 @@ def test_work_goes_on_while_one_is_on_another_page(page: Any, show: Show) -> Non
     panel.get_by_role("button", name="Measure").click()
     says(page, "dataset", "on 40 images")
     (first,) = asked(page, "bounds/dataset")
+    page.wait_for_function("Boolean(window.release)")  # the next question after the partial answer has come
     page.evaluate("window.hold = false; window.panels.forEach((one) => one.stop())")
     page.evaluate("window.release()")
     assert not asked(page, "jobs/cancel")
