@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from vaeexplorer.gradients import bernoulli_gradient_samples, gradient_samples
+from vaeexplorer.gradients.expectations import BernoulliDraws
 from vaeexplorer.gradients.quadratic import Quadratic
 
 REPLICATES, CUT = 200_000, 5.0
@@ -144,3 +145,19 @@ def test_gumbel_softmax_is_biased_and_the_less_the_more_it_varies():
     cold, warm, hot = (float((values.mean(0) - GRADIENT).norm()) for values in found)
     assert cold < warm < hot
     assert found[0].var(0).sum() > found[1].var(0).sum() > found[2].var(0).sum()
+
+
+@pytest.mark.parametrize("name", ["score_function_optimal_baseline", "leave_one_out", "disarm", "rebar"])
+def test_bits_that_never_flip(name):
+    """In float32 the probability of a logit of 20 is 1."""
+    logits = torch.tensor([0.5, -1.0, 20.0, -120.0])
+    found = bernoulli_gradient_samples(
+        name, lambda z: bits(z.double()).float() - 1000, logits, replicates=200, samples=2,
+        generator=torch.Generator().manual_seed(6),
+    )  # fmt: skip
+    assert found.isfinite().all() and found[:, 2:].abs().max() < 1e-3
+
+
+def test_the_score_keeps_its_digits_where_a_bit_is_nearly_certain():
+    draws = BernoulliDraws(bits, torch.full((4,), 20.0), torch.full((1, 1, 4), 0.5))
+    assert draws.scores().flatten().tolist() == pytest.approx([math.exp(-20)] * 4, rel=1e-5)

@@ -80,3 +80,24 @@ def test_the_pathwise_estimator_wins_for_every_quadratic():
         found = (m.score_function(m.optimal_baseline()) - m.pathwise()).flatten().tolist()
         wanted = [2 * slope**2 + 2 * a**2 * s**2, 9 * slope**2 * s**2 + 16 * a**2 * s**4]
         assert found == pytest.approx(wanted, rel=1e-9)
+
+
+# x = 1.5 z + N(0, 0.5), x = 1.2: f is log p(x|z) or log p(x, z); q near the posterior and on it, by mu and log s
+FORMS = [
+    ((0.6, 0.25), (5.0625, 2.73375), (7.5625, 3.80375), (0.5625, 0.30375), (0.3, -0.375)),
+    ((0.654545454545, 0.181818181818), (3.681818, 1.416739), (5.5, 2.0), (0.0, 0.0), (0.0, 0.0)),
+]
+
+
+@pytest.mark.parametrize("row", FORMS, ids=["near", "at the posterior"])
+def test_the_three_forms_of_the_elbo(row):
+    """Pathwise of log p(x|z) with the analytic KL, pathwise of the joint, and sticking the landing."""
+    (mu, variance), analytic, joint, landing, gradient = row
+    weight, noise, x, s = 1.5, 0.5, 1.2, variance**0.5
+    likelihood = moments(-(weight**2) / (2 * noise), weight * x / noise, 0.0, mu, s)
+    both = moments(-(weight**2) / (2 * noise) - 0.5, weight * x / noise, 0.0, mu, s)
+    for found, wanted in (
+        (likelihood.pathwise(), analytic), (both.pathwise(), joint), (both.sticking_the_landing(), landing),
+        (both.gradient + torch.tensor([[0.0], [1.0]]), gradient),
+    ):  # fmt: skip
+        assert found.flatten().tolist() == pytest.approx(wanted, abs=6e-7)

@@ -39,13 +39,17 @@ def same(found, network, inputs, gradients):
         torch.testing.assert_close(m.variance, variances[m.name], atol=1e-12, rtol=1e-10)
 
 
-@pytest.mark.parametrize("replicates", [REPLICATES])
-def test_an_encoder(random, replicates):
-    encoder = nn.Sequential(
-        nn.Flatten(), nn.Linear(12, 7), nn.Tanh(), nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 4)
-    ).double()
-    x, gradients = torch.rand(IMAGES, 1, 3, 4).double(), torch.randn(replicates, IMAGES, 4).double()
-    same(encoder_moments(encoder, x, gradients), encoder, x.expand(replicates, *x.shape), gradients)
+@pytest.mark.parametrize("kind", ["dense", "convolutional"])
+def test_an_encoder(random, kind):
+    layers = {
+        "dense": [nn.Flatten(), nn.Linear(12, 7), nn.Tanh(), nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 4)],
+        "convolutional": [nn.Conv2d(1, 3, 3, padding=1), nn.Tanh(), nn.Flatten(), nn.Linear(36, 4)],
+    }
+    encoder = nn.Sequential(*layers[kind]).double()
+    x, gradients = torch.rand(IMAGES, 1, 3, 4).double(), torch.randn(REPLICATES, IMAGES, 4).double()
+    found = encoder_moments(encoder, x, gradients)
+    same(found, encoder, x.expand(REPLICATES, *x.shape), gradients)
+    assert not any(moment.mean.requires_grad or moment.variance.requires_grad for moment in found)
 
 
 def test_an_encoder_with_fewer_replicates_than_outputs(random):
@@ -60,7 +64,7 @@ def test_a_decoder(random):
     same(decoder_moments(decoder, z, gradients), decoder, z, gradients)
 
 
-def test_convolutions_are_refused():
-    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
+def test_convolutions_of_a_decoder_are_refused():
+    network = nn.Sequential(nn.Linear(2, 16), nn.Unflatten(1, (1, 4, 4)), nn.ConvTranspose2d(1, 1, 2))
     with pytest.raises(ValueError, match="dense networks only"):
-        encoder_moments(network, torch.rand(1, 1, 4, 4), torch.randn(4, 1, 2))
+        decoder_moments(network, torch.rand(4, 1, 2), torch.randn(4, 1, 1, 5, 5))

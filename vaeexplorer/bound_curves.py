@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vaeexplorer.bounds.pareto import fit_tail
-from vaeexplorer.records import LogMarginal
+from vaeexplorer.records import NORMAL_95, LogMarginal
 
 PLACES = 40  # of a curve
 BINS = 48
-NORMAL_95 = 1.96  # standard errors on each side that hold 95 % of a normal distribution
 TAIL_POINTS = 40
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 Kind = Literal["exact", "unbiased", "lower bound", "upper bound"]
+NORMAL_95 = 1.96  # standard errors on each side that hold 95 % of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,112 @@ class Originals:
     shown_labels: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class Interval:
+    """A number with its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class GradientDiagnostics:
+    """What an estimator's gradient is like at a frozen model, by `replicates` of `samples` draws of q for each image.
+
+    The gradient is of the estimator's objective in nats (going up), by what `target` names: "outputs" q's parameters of
+    each image; "encoder", "decoder" their weights. asked: replicates that were asked for.
+    mean (B, O): by q's parameters (mean | log_std, or logits), averaged over the replicates; None for the decoder.
+    truth, truth_stderr (B, O): the exact gradient, its own error, and how it was found; None where not known.
+    variance: of one replicate's gradient of one image, mean over the images, added up over the coordinates of a part
+    (loc, log_scale; logits; each layer) and over all ("total").   resolution: the relative standard error of the total.
+    largest_z, z_limit: the mean's largest distance to the truth in standard errors, and what only one estimator without
+    bias in 1000 exceeds (Bonferroni over coordinates; more do with a few hundred replicates of heavy tails).
+    unsettled: q's parameters, of B O, left out of that, as draws too rare for so few replicates decide them.
+    signal_to_noise: |E g| / sqrt(trace of the covariance), of the B images together: stacked for their own parameters,
+    added up for weights that they share; corrected for the noise of the mean.   None where there is no noise.
+    cosine, cosine_of_one: of the mean, and of one replicate on average, to the truth.
+    evaluations: of the decoder for one replicate of one image, a way back counted as two.   seconds: for all replicates
+    of all images, without fitting a baseline, which is done once.   between_images: the trace of the covariance, over
+    images, of the expected gradient: the part of a minibatch's variance that no number of samples takes away; beside it
+    `variance` is the sampling part (law of total variance).   None for one image, or parameters that are not shared.
+    """
+
+    estimator: str
+    title: str
+    unbiased: bool
+    target: str
+    objective: str
+    samples: int
+    replicates: int
+    asked: int
+    images: int
+    mean: np.ndarray | None
+    variance: Mapping[str, Interval]
+    resolution: float
+    largest_share: float
+    signal_to_noise: Interval | None
+    evaluations: float
+    seconds: float
+    truth: np.ndarray | None = None
+    truth_stderr: np.ndarray | None = None
+    how: str | None = None
+    reference_share: float = 0.0
+    largest_z: float | None = None
+    z_limit: float | None = None
+    unsettled: int = 0
+    cosine: float | None = None
+    cosine_of_one: float | None = None
+    between_images: float | None = None
+
+    @property
+    def biased(self) -> bool | None:
+        """None where the truth is not known."""
+        return None if self.largest_z is None or self.z_limit is None else self.largest_z > self.z_limit
+
+    @property
+    def variance_per_evaluation(self) -> float:
+        """What is left of the variance when one decoder evaluation an image is spent: n replicates cost n times their
+        evaluations and leave variance / n, so estimators compare by the product at an equal number of evaluations.
+        """
+        return self.variance["total"].value * self.evaluations
+
+    @property
+    def variance_per_second(self) -> float:
+        """The same for one second of work on an image, on the machine that measured it."""
+        return self.variance["total"].value * self.seconds / (self.replicates * self.images)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Codes of GRADIENT_WARNINGS, none where all is well."""
+        return tuple(code for code, (trouble, _) in GRADIENT_WARNINGS.items() if trouble(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: a row of the table of estimators; what is not known, or not finite, is null."""
+        return {
+            **{name: getattr(self, name) for name in GRADIENT_FIELDS},
+            "variance": {part: _interval(interval) for part, interval in self.variance.items()},
+            "per_evaluation": _number(self.variance_per_evaluation),
+            "per_second": _number(self.variance_per_second),
+            "bias": {"largest_z": _number(self.largest_z), "limit": self.z_limit, "biased": self.biased},
+            "snr": _interval(self.signal_to_noise),
+            "cosine": _number(self.cosine),
+            "cosine_of_one": _number(self.cosine_of_one),
+            "minibatch": None
+            if self.between_images is None
+            else {"sampling": self.variance["total"].value, "images": self.between_images},
+            "warnings": [GRADIENT_WARNINGS[code][1].format_map(self.__dict__) for code in self.warnings],
+        }
+
+
+def _interval(interval: Interval | None) -> dict[str, float | None] | None:
+    return None if interval is None else {name: _number(value) for name, value in interval.__dict__.items()}
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
 def _of(record: LogMarginal, measure: str, image: int) -> float:
     """A diagnostic of one image, NaN (which no limit is crossed by) where the method has none."""
     values = getattr(record, measure)
@@ -226,6 +333,37 @@ WARNINGS: dict[str, tuple[str, Callable[[float], bool], str]] = {
         lambda width: width > LARGEST_SPREAD,
         "four parts of the draws differ by more than 0.2 nats: more draws are needed",
     ),
+}
+WORST_RESOLUTION, LARGEST_SHARE = 0.1, 0.1
+
+# Of GradientDiagnostics.to_dict, as they are.
+GRADIENT_FIELDS = (
+    "estimator", "title", "unbiased", "objective", "samples", "replicates", "evaluations", "seconds", "how",
+)  # fmt: skip
+
+# code -> when there is a reason to doubt, and what to say; {field} is put in.
+GRADIENT_WARNINGS: dict[str, tuple[Callable[[GradientDiagnostics], bool], str]] = {
+    "resolution": (
+        lambda record: record.resolution > WORST_RESOLUTION,
+        "the variance is uncertain by a fifth or more: more replicates are needed",
+    ),
+    "tail": (
+        lambda record: record.largest_share > LARGEST_SHARE,
+        "a single replicate makes up more than a tenth of the variance: rarer and larger ones may be missing",
+    ),
+    "signal": (
+        lambda record: record.signal_to_noise is not None and record.signal_to_noise.low == 0,
+        "the mean cannot be told from zero with so few replicates",
+    ),
+    "reference": (
+        lambda record: record.reference_share > 0.5,
+        "the exact gradient is itself an estimate and less certain than this mean: a small bias stays unseen",
+    ),
+    "rare": (
+        lambda record: record.unsettled > 0,
+        "{unsettled} of q's parameters hang on draws too rare for so few replicates: no bias is looked for in them",
+    ),
+    "partial": (lambda record: record.replicates < record.asked, "stopped before it was done: fewer replicates"),
 }
 PARTIAL_WORDS = "stopped before it was done: fewer draws than asked for"
 

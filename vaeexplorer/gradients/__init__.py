@@ -2,11 +2,11 @@
 that training minimises.
 """
 
-from vaeexplorer.gradients.losses import GRADIENT_ESTIMATORS, Charge, free_of_charge, weighted
+from vaeexplorer.gradients.losses import Bound, Charge, free_of_charge, weighted
 from vaeexplorer.gradients.registry import ESTIMATORS, GradientEstimator
 from vaeexplorer.gradients.samples import bernoulli_gradient_samples, gradient_samples
 
 __all__ = [
-    "ESTIMATORS", "GRADIENT_ESTIMATORS", "Charge", "GradientEstimator", "bernoulli_gradient_samples",
+    "ESTIMATORS", "Bound", "Charge", "GradientEstimator", "bernoulli_gradient_samples",
     "free_of_charge", "gradient_samples", "weighted",
 ]  # fmt: skip

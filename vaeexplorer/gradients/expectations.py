@@ -19,13 +19,18 @@ Function = Callable[[Tensor], Tensor]  # (..., D) -> (...)
 
 def slope_of(f: Function, z: Tensor) -> Tensor:
     """df/dz, of the shape of z, by automatic differentiation; zero where f is flat or does not depend on z."""
+    return value_and_slope(f, z)[1]
+
+
+def value_and_slope(f: Function, z: Tensor) -> tuple[Tensor, Tensor]:
+    """f(z), without a graph, and df/dz from the same pass."""
     with torch.enable_grad():
         z = z.detach().requires_grad_()
         values = f(z)
         if not values.requires_grad:
-            return torch.zeros_like(z)
+            return values, torch.zeros_like(z)
         (slope,) = torch.autograd.grad(values.sum(), z, allow_unused=True)
-    return torch.zeros_like(z) if slope is None else slope
+    return values.detach(), torch.zeros_like(z) if slope is None else slope
 
 
 def others_mean(values: Tensor) -> Tensor:
@@ -71,6 +76,10 @@ class GaussianDraws:
         """A slope with respect to z, carried to the parameters: dz/dloc = 1, dz/dlog_scale = s noise."""
         return torch.stack([slope, slope * self.log_scale.exp() * self.noise], -2)
 
+    def entropy_slope(self) -> Tensor:
+        """d H(q) / d(loc, log_scale) = (0, 1), (..., 2, D)."""
+        return torch.stack([torch.zeros_like(self.loc), torch.ones_like(self.loc)], -2)
+
 
 @dataclass(frozen=True)
 class BernoulliDraws:
@@ -95,12 +104,12 @@ class BernoulliDraws:
         return (z * self.logits - F.softplus(self.logits)).sum(-1)
 
     def scores(self) -> Tensor:
-        """d log q(z) / dlogits = z - p."""
-        return self.z - self.p
+        """d log q(z) / dlogits = z - p, with all digits of 1 - p where p is nearly 1."""
+        return torch.where(self.noise < self.p, torch.sigmoid(-self.logits), -self.p)
 
     def squared_scores(self) -> Tensor:
         """E[score^2] = p (1 - p)."""
-        return self.p * (1 - self.p)
+        return self.p * torch.sigmoid(-self.logits)
 
 
 Draws = GaussianDraws | BernoulliDraws
@@ -116,6 +125,15 @@ def pathwise(draws: GaussianDraws) -> Tensor:
     return draws.carried(slope_of(draws.f, draws.z)).mean(1)
 
 
+def pathwise_joint(draws: GaussianDraws) -> Tensor:
+    """Of E_q[f(z) - log q(z)]: the derivative along the path with all of q's dependence on its parameters.
+
+    log q(z) = -noise^2/2 - log s + const along the path, so what -log q adds is 0 for loc and 1 for log_scale.
+    Source: Kingma & Welling 2014, eq. 6 (estimator A).
+    """
+    return (draws.carried(slope_of(draws.f, draws.z)) + draws.entropy_slope()).mean(1)
+
+
 def sticking_the_landing(draws: GaussianDraws) -> Tensor:
     """Of E_q[f(z) - log q(z)]: pathwise, with the parameters inside log q held fixed; its variance is zero where f is
     log q but for a constant.   Source: Roeder et al. 2017, eq. 8.
@@ -123,9 +141,12 @@ def sticking_the_landing(draws: GaussianDraws) -> Tensor:
     return draws.carried(slope_of(lambda z: draws.f(z) - draws.log_q(z), draws.z)).mean(1)
 
 
-def score_function(draws: Draws) -> Tensor:
-    """E[f(z) d log q(z)/d(parameter)].   Source: Williams 1992; Ranganath et al. 2014, eq. 2."""
-    return weighted(draws.values(), draws.scores()).mean(1)
+def score_function(draws: Draws, baseline: Tensor | float = 0.0) -> Tensor:
+    """E[(f(z) - C) d log q(z)/d(parameter)], C a number or one for each place (...,).
+
+    Unbiased for every C that does not know z, as E[d log q] = 0.   Source: Williams 1992; Ranganath et al. 2014, eq. 2.
+    """
+    return weighted(draws.values() - baseline, draws.scores()).mean(1)
 
 
 def leave_one_out(draws: Draws) -> Tensor:
@@ -159,9 +180,14 @@ def mean_baseline(pilot: Draws) -> Tensor:
 def optimal_baseline(pilot: Draws) -> Tensor:
     """C = E[f score^2] / E[score^2] for each parameter: the constant of least variance.
 
+    As E f + E[(f - E f) score^2] / E[score^2], in which a large E f does not magnify the noise of a short pilot.
     Source: Greensmith et al. 2004, theorem 8; Ranganath et al. 2014, eq. 8.
     """
-    return weighted(pilot.values(), pilot.scores() ** 2).mean((0, 1)) / pilot.squared_scores()
+    centre, scores = mean_baseline(pilot), pilot.scores()
+    values = pilot.values()
+    centred = values.reshape(*values.shape, *([1] * (scores.ndim - values.ndim))) - centre
+    squares = pilot.squared_scores()
+    return centre + (centred * scores**2).mean((0, 1)) / squares.clamp_min(torch.finfo(squares.dtype).tiny)
 
 
 def arm(draws: BernoulliDraws) -> Tensor:

@@ -22,8 +22,7 @@ def iwae(draws: GaussianDraws) -> Tensor:
     Source: Burda et al. 2016, eq. 13.
     """
     along = draws.carried(slope_of(draws.f, draws.z))
-    entropy = torch.stack([torch.zeros_like(draws.loc), torch.ones_like(draws.loc)], -2)
-    return weighted(torch.softmax(log_weights(draws), 1), along + entropy).sum(1)
+    return weighted(torch.softmax(log_weights(draws), 1), along + draws.entropy_slope()).sum(1)
 
 
 def doubly_reparameterized(draws: GaussianDraws) -> Tensor:

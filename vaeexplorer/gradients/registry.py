@@ -9,22 +9,25 @@ from typing import Any, Literal
 from torch import Tensor
 
 from vaeexplorer.gradients import expectations, many_samples
+from vaeexplorer.gradients.rebar import rebar
 
 Objective = Literal["expectation", "elbo", "iwae"]
 Latents = Literal["gaussian", "bernoulli"]
+Pilot = Literal["", "draws", "network"]
 
 
 @dataclass(frozen=True)
 class GradientEstimator:
     """One way to the gradient by q's parameters.
 
-    run(draws, pilot, **options) -> (R, ..., [2,] D), a replicate for each row of draws; pilot: draws of their own, None
-        unless `pilot` is True.
+    run(draws, pilot, **options) -> (R, ..., [2,] D), a replicate for each row of draws.
+    pilot: what its baseline comes from, found before and independent of the draws: "" None; "draws" draws of their own,
+        of one f and q; "network" the values of a network C at the places, (...,).
     objective: whose gradient: "expectation" E_q f (for an ELBO f = log p(x|z), and the exact gradient of the KL is
         added), "elbo" E_q[f - log q], "iwae" E log mean_k exp(f - log q), with f = log p(x, z).
     latents: kinds of q that it can do.   unbiased: for its objective.   fewest: samples of q that it needs.
     cost: decoder evaluations of one sample; a pass back through the decoder counts as two more.
-    options: further arguments and their defaults.
+    options: further arguments and their defaults; those in POSITIVE must be above 0.
     """
 
     title: str
@@ -36,10 +39,11 @@ class GradientEstimator:
     cost: float
     source: str
     fewest: int = 1
-    pilot: bool = False
+    pilot: Pilot = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+POSITIVE = {"temperature"}  # options
 SLOPE = 3.0  # a forward pass and its way back
 
 
@@ -55,6 +59,12 @@ ESTIMATORS: dict[str, GradientEstimator] = {
         _alone(expectations.pathwise), "expectation", ("gaussian",), True, SLOPE,
         "Kingma & Welling 2014; Rezende et al. 2014",
     ),
+    "pathwise_joint": GradientEstimator(
+        "pathwise, KL sampled too",
+        "follows the slope of the whole bound along the sample's path, with the KL drawn instead of worked out",
+        _alone(expectations.pathwise_joint), "elbo", ("gaussian",), True, SLOPE,
+        "Kingma & Welling 2014, estimator A",
+    ),
     "sticking_the_landing": GradientEstimator(
         "sticking the landing",
         "pathwise without the part that is zero on average: no variance left where q is the posterior",
@@ -65,21 +75,28 @@ ESTIMATORS: dict[str, GradientEstimator] = {
         "score function",
         "weighs the direction in which a sample becomes likelier by the value of f there",
         _alone(expectations.score_function), "expectation", ("gaussian", "bernoulli"), True, 1.0,
-        "Williams 1992; Ranganath et al. 2014",
+        "Williams 1992; Ranganath et al. 2014", options={"baseline": 0.0},
     ),
     "score_function_mean_baseline": GradientEstimator(
         "score function, mean as baseline",
         "the same after the mean of f has been taken off",
         lambda draws, pilot: expectations.score_function_with(expectations.mean_baseline)(draws, pilot),
         "expectation", ("gaussian", "bernoulli"), True, 1.0,
-        "Williams 1992", pilot=True,
+        "Williams 1992", pilot="draws",
     ),
     "score_function_optimal_baseline": GradientEstimator(
         "score function, best baseline",
         "the same with the constant of least variance for each parameter",
         lambda draws, pilot: expectations.score_function_with(expectations.optimal_baseline)(draws, pilot),
         "expectation", ("gaussian", "bernoulli"), True, 1.0,
-        "Greensmith et al. 2004", pilot=True,
+        "Greensmith et al. 2004", pilot="draws",
+    ),
+    "score_function_learned_baseline": GradientEstimator(
+        "score function, learned baseline",
+        "the same after what a small network expects of f for this image has been taken off",
+        lambda draws, pilot: expectations.score_function(draws, baseline=pilot),
+        "expectation", ("gaussian", "bernoulli"), True, 1.0,
+        "Mnih & Gregor 2014", pilot="network",
     ),
     "leave_one_out": GradientEstimator(
         "leave one out",
@@ -116,6 +133,12 @@ ESTIMATORS: dict[str, GradientEstimator] = {
         "ARM with the randomness that is left averaged out",
         _alone(expectations.disarm), "expectation", ("bernoulli",), True, 2.0,
         "Dong et al. 2020",
+    ),
+    "rebar": GradientEstimator(
+        "REBAR",
+        "score function helped by the relaxed bits, whose bias is taken out again by their own slope",
+        _alone(rebar), "expectation", ("bernoulli",), True, 1.0 + SLOPE,
+        "Tucker et al. 2017", options={"temperature": 0.5, "eta": 1.0},
     ),
     "gumbel_softmax": GradientEstimator(
         "Gumbel-softmax",

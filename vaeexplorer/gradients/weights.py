@@ -23,6 +23,12 @@ class Moments:
     variance: Tensor
 
 
+def layer_names(network: nn.Sequential) -> dict[int, str]:
+    """Number of each module that has weights -> "layer 1" and so on, as people count."""
+    numbers = [number for number, module in enumerate(network) if list(module.parameters())]
+    return {number: f"layer {place}" for place, number in enumerate(numbers, 1)}
+
+
 @dataclass(frozen=True)
 class _Layer:
     """A dense layer that was passed: its number among the modules, its input (N, I), and the slope of what follows it
@@ -35,6 +41,7 @@ class _Layer:
     slope: Tensor | None
 
 
+@torch.no_grad()
 def encoder_moments(encoder: nn.Sequential, x: Tensor, gradients: Tensor) -> list[Moments]:
     """Moments of the gradient of every weight of an encoder, from replicates of the gradient at its outputs.
 
@@ -42,14 +49,26 @@ def encoder_moments(encoder: nn.Sequential, x: Tensor, gradients: Tensor) -> lis
     independent over replicates and images.
     Error: the variances are those of the R replicates themselves (over R - 1), what a loop over R backward passes for
     each image would give but for rounding.
-    Raises: ValueError for an encoder that is not made of dense layers and elementwise functions.
     """
     replicates = len(gradients)
     mean = gradients.mean(0)  # (B, O)
     factor = (gradients - mean).transpose(0, 1) / (replicates - 1) ** 0.5  # (B, R, O): the covariance is factor' factor
     if replicates > gradients.shape[-1]:
         factor = torch.linalg.qr(factor, mode="r").R  # fewer rows with the same covariance
-    moments = []
+    return through_encoder(encoder, x, mean, factor)
+
+
+@torch.no_grad()
+def through_encoder(encoder: nn.Sequential, x: Tensor, mean: Tensor, factor: Tensor) -> list[Moments]:
+    """Moments of the gradient of every weight where that at the outputs has this mean (B, O), and for each image the
+    covariance factor' factor, factor (B, N, O); images are independent. Any encoder, dense ones without forming one
+    gradient.
+    """
+    return (_through_dense if is_dense(encoder) else _through_any)(encoder, x, mean, factor)
+
+
+def _through_dense(encoder: nn.Sequential, x: Tensor, mean: Tensor, factor: Tensor) -> list[Moments]:
+    moments: list[Moments] = []
     for layer in reversed(dense_layers(encoder, x)):
         if layer.slope is not None:
             mean, factor = mean * layer.slope, factor * layer.slope[:, None]
@@ -62,6 +81,72 @@ def encoder_moments(encoder: nn.Sequential, x: Tensor, gradients: Tensor) -> lis
     return moments[::-1]
 
 
+def _through_any(encoder: nn.Sequential, x: Tensor, mean: Tensor, factor: Tensor) -> list[Moments]:
+    """One vector-Jacobian product for the mean and for each row of the factor."""
+    sums = {name: (torch.zeros_like(p), torch.zeros_like(p)) for name, p in encoder.named_parameters()}
+    for image in range(len(x)):
+        rows = torch.cat([mean[image, None], factor[image]])
+        for name, product in zip(sums, _products(encoder, x[image, None], rows), strict=True):
+            sums[name][0].add_(product[0])
+            sums[name][1].add_((product[1:] ** 2).sum(0))
+    return [Moments(name, *both) for name, both in sums.items()]
+
+
+def _products(encoder: nn.Sequential, x: Tensor, rows: Tensor) -> tuple[Tensor, ...]:
+    """rows (N, O) of gradients at the outputs of one image -> of each parameter, (N, ...)."""
+    with torch.enable_grad():
+        outputs = encoder(x)[0]
+        return torch.autograd.grad(outputs, list(encoder.parameters()), rows, is_grads_batched=True)
+
+
+@torch.no_grad()
+def encoder_kernels(encoder: nn.Sequential, x: Tensor) -> dict[str, Tensor]:
+    """Layer -> K (B, O, B, O) = J_b J_c' of its weights and biases, J_b the Jacobian of the outputs at image b.
+
+    A gradient g_b at the outputs is J_b' g_b at the weights, so K has all products of such. Of a dense layer, with what
+    the outputs' slopes are at it and its input h:  K = (slope_b slope_c') (h_b h_c' + 1).
+    Source: Jacot et al. 2018, section 4 (the tangent kernel, layer by layer).
+    """
+    return (_dense_kernels if is_dense(encoder) else _any_kernels)(encoder, x)
+
+
+def _dense_kernels(encoder: nn.Sequential, x: Tensor) -> dict[str, Tensor]:
+    layers, names = dense_layers(encoder, x), layer_names(encoder)
+    outputs = layers[-1].module.out_features
+    slopes = torch.eye(outputs, dtype=x.dtype, device=x.device).expand(len(x), -1, -1)  # (B, O, width)
+    kernels = {}
+    for layer in reversed(layers):
+        if layer.slope is not None:
+            slopes = slopes * layer.slope[:, None]
+        alike = layer.inputs @ layer.inputs.T + (layer.module.bias is not None)
+        kernels[names[layer.number]] = torch.einsum("bow,cpw->bocp", slopes, slopes) * alike[:, None, :, None]
+        slopes = slopes @ layer.module.weight
+    return dict(reversed(kernels.items()))
+
+
+def _any_kernels(encoder: nn.Sequential, x: Tensor) -> dict[str, Tensor]:
+    """By the Jacobians themselves, a layer at a time, as they are large."""
+    eye, kernels = None, {}
+    for number, name in layer_names(encoder).items():
+        weights = list(encoder[number].parameters())
+        rows = []
+        for image in x:
+            with torch.enable_grad():
+                outputs = encoder(image[None])[0]
+                eye = torch.eye(len(outputs), dtype=x.dtype, device=x.device) if eye is None else eye
+                found = torch.autograd.grad(outputs, weights, eye, is_grads_batched=True)
+            rows.append(torch.cat([part.flatten(1) for part in found], 1))
+        table = torch.cat(rows)
+        kernels[name] = (table @ table.T).unflatten(1, (len(x), -1)).unflatten(0, (len(x), -1))
+    return kernels
+
+
+def is_dense(network: nn.Sequential) -> bool:
+    """Whether all weights are those of dense layers."""
+    return all(isinstance(module, nn.Linear) for module in network if list(module.parameters()))
+
+
+@torch.no_grad()
 def decoder_moments(decoder: nn.Sequential, z: Tensor, gradients: Tensor) -> list[Moments]:
     """The same of a decoder, whose inputs are random as well.
 
