@@ -131,6 +131,10 @@ VARIANTS = {
     "aggressive": {"updates": "aggressive", "aggressive_epochs": 1},
     "own rate": {"encoder_learning_rate": 1e-4, "beta_schedule": "cyclical"},
     "bfloat16": {"precision": "bfloat16"},
+    "mean baseline": {"estimator": "score_function_mean_baseline"},
+    "best baseline": {"estimator": "score_function_optimal_baseline"},
+    "learned baseline": {"estimator": "score_function_learned_baseline"},
+    "several samples": {"estimator": "doubly_reparameterized", "samples": 2},
 }
 CONV = VaeConfig(image_shape=(1, 8, 8), architecture="conv28", channels=2, hidden=(8,), latent_dim=2)
 BITS = VaeConfig(image_shape=(1, 8, 8), hidden=(8,), latent_dim=2, posterior="bernoulli")
@@ -149,8 +153,9 @@ def numbers(record):
 
 @pytest.mark.parametrize(
     ("config", "fields"),
-    [(CONFIG, fields) for fields in VARIANTS.values()] + [(CONV, {}), (BITS, {"samples": 3})],
-    ids=[*VARIANTS, "convolution", "bits"],
+    [(CONFIG, fields) for fields in VARIANTS.values()]
+    + [(CONV, {}), (BITS, {"samples": 3}), (BITS, {"estimator": "rebar"})],
+    ids=[*VARIANTS, "convolution", "bits", "relaxed bits"],
 )
 def test_a_resumed_training_equals_an_uninterrupted_one_to_the_last_bit(config, fields):
     settings = TrainConfig(epochs=3, batch_size=16, **fields)

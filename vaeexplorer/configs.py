@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vaeexplorer.architectures import ACTIVATIONS, ARCHITECTURES, Layers, Sizes
+from vaeexplorer.training_estimators import AUTO, TRAINING_ESTIMATORS, fitting
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -124,8 +125,13 @@ class TrainConfig(BaseModel):
     encoder_learning_rate: Positive | None = Field(
         None, description="the encoder's own learning rate; none means the same as the decoder's"
     )
-    estimator: Literal["auto", "pathwise", "leave_one_out"] = Field(
-        "auto", description="gradient estimator; auto takes pathwise, and leave_one_out for Bernoulli latents"
+    estimator: str = Field(
+        "auto",
+        description="gradient estimator; auto takes pathwise, and leave_one_out for Bernoulli latents; or one of "
+        f"{', '.join(TRAINING_ESTIMATORS)}",
+    )
+    temperature: Positive = Field(
+        0.5, description="of relaxed bits, for gumbel_softmax and rebar: the lower the harder"
     )
     samples: Count = Field(1, description="samples of q per image and step")
     precision: Literal["float32", "bfloat16"] = Field(
@@ -142,6 +148,7 @@ class TrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:
+        _known("estimator", self.estimator, ("auto", *TRAINING_ESTIMATORS))
         if self.beta_start is not None and self.beta_schedule == "constant":
             raise ValueError("beta_start belongs to a linear or cyclical beta_schedule, and this one is constant")
         if self.updates != "alternating" and (self.encoder_steps, self.decoder_steps) != (1, 1):
@@ -153,11 +160,24 @@ class TrainConfig(BaseModel):
 
 def fit_together(vae: VaeConfig, train: TrainConfig) -> None:
     """Raises ValueError, one line, for a model and a training of which each is fine but not both together."""
-    if train.estimator == "pathwise" and vae.posterior != "gaussian":
-        raise ValueError("the pathwise estimator needs Gaussian latents; use leave_one_out for Bernoulli ones")
-    if train.estimator == "leave_one_out" and train.samples < 2:
+    name = train.estimator
+    if name == "auto":
+        return
+    about = TRAINING_ESTIMATORS[name]
+    if vae.posterior not in about.latents:
+        needed, others = (kind.capitalize() for kind in (about.latents[0], vae.posterior))
+        best = AUTO[vae.posterior]
+        rest = ", ".join(other for other in fitting(vae.posterior) if other != best)
+        raise ValueError(f"{name} needs {needed} latents and these are {others}: use {best}, or one of {rest}")
+    if train.samples < about.fewest:
         raise ValueError(
-            f"leave_one_out needs at least 2 samples for each image, got {train.samples}: set samples to 2 or more"
+            f"{name} needs at least {about.fewest} samples for each image, got {train.samples}: "
+            f"set samples to {about.fewest} or more"
+        )
+    if about.whole_bound and (train.beta != 1 or train.beta_schedule != "constant" or train.free_bits):
+        raise ValueError(
+            f"{name} follows a bound as a whole, in which the KL is not apart: it needs beta 1 all along and no free "
+            "bits; set these so, or choose another estimator"
         )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from vaeexplorer.architectures import Conv, ConvTranspose, Dense, Layers, Reshape, parameter_shapes
 from vaeexplorer.configs import TrainConfig, VaeConfig
+from vaeexplorer.training_estimators import TRAINING_ESTIMATORS
 
 STEP_SECONDS = 4e-4  # of a step however small the model: the calls themselves, on the 2-core machine this was made on
 EFFICIENCY = 0.8  # of a step's products against numpy's in `machine_rate`, there
@@ -51,11 +52,16 @@ def parameters(vae: VaeConfig) -> int:
 
 
 def step_work(vae: VaeConfig, train: TrainConfig) -> float:
-    """Multiply-adds of one step: forward, and twice that backward; the decoder once for each sample of q."""
+    """Multiply-adds of one step: forward, and twice that backward; the decoder once for each sample of q, and what the
+    estimator asks of it beside.
+    """
     encoder = multiply_adds(vae.encoder_layers, vae.image_shape)
     decoder = multiply_adds(vae.decoder_layers, vae.image_shape)
-    samples = max(train.samples, 4 if vae.posterior == "bernoulli" else 1)
-    return 3.0 * train.batch_size * (encoder + samples * decoder) + 3.0 * parameters(vae)
+    several = vae.posterior == "bernoulli" and train.estimator in ("auto", "leave_one_out")
+    samples = max(train.samples, 4 if several else 1)
+    about = TRAINING_ESTIMATORS.get(train.estimator)
+    decodings = samples * (1 + (about.passes if about else 0) / 3)
+    return 3.0 * train.batch_size * (encoder + decodings * decoder) + 3.0 * parameters(vae)
 
 
 def observation_work(vae: VaeConfig) -> float:

@@ -11,12 +11,14 @@ from vaeexplorer.checkpoints import Header, save, write_atomically
 from vaeexplorer.image_set import ImageSet
 from vaeexplorer.observation import Diverged, Watch
 from vaeexplorer.records import Observation
+from vaeexplorer.run_clock import Clock
 from vaeexplorer.run_control import Control, Meter, Signals, wait_until
 from vaeexplorer.run_files import Status, append_metrics, cut_metrics, flush_metrics, read_status, write_status
 from vaeexplorer.run_measure import figures
 from vaeexplorer.run_rows import NotFinite, Rows
 from vaeexplorer.run_snapshots import cut_snapshots, write_originals, write_snapshot
 from vaeexplorer.run_state import FILE, State, checksum
+from vaeexplorer.run_weights import cut_weights, planned, write_weights
 from vaeexplorer.training import Training
 
 SAVE_SECONDS = 30.0  # between two saves at most
@@ -52,6 +54,8 @@ class Desk:
         self.watch = Watch(data.test, data.test_labels, training.vae, header.train.seed)
         self.checksum = checksum(data.train)
         self.control, self.meter = Control(folder, read_status(folder).order), Meter()
+        self.weight_steps = planned(header, training.steps)
+        self.clock = Clock(folder)
         self.lines: list[str] = []  # rows that are not in metrics.jsonl yet
         self.seen: Observation | None = None
         self.saved_step: int | None = None
@@ -64,12 +68,16 @@ class Desk:
         step = self.training.step
         cut_metrics(self.folder, step if resumed else 0)
         cut_snapshots(self.folder, step if resumed else 0)
+        cut_weights(self.folder, step if resumed else -1)
         write_originals(self.folder, self.watch.originals)
         self.observe(keep=not resumed)
+        if not resumed:
+            self.keep_weights()
         if resumed:
             self.saved_step = step
         self.save()
         self._say("running")
+        self.clock.begin(step)
 
     def decide(self) -> int:
         """How many steps to go until the next look, LEAVE to leave. Waits while the run is paused or in slow motion."""
@@ -88,26 +96,40 @@ class Desk:
     def observe(self, keep: bool = False) -> Observation:
         """See the model as it stands, for now.safetensors and, to keep, for the time line.   Raises NotFinite."""
         step = self.training.step
-        try:
-            self.seen = self.watch.observe(self.training.vae, step)
-        except Diverged:
-            raise NotFinite(step, "its numbers on held-out images are not finite") from None
-        write_snapshot(self.folder, None, self.seen)
-        if keep:
-            write_snapshot(self.folder, step, self.seen)
+        with self.clock.aside():
+            try:
+                self.seen = self.watch.observe(self.training.vae, step)
+            except Diverged:
+                raise NotFinite(step, "its numbers on held-out images are not finite") from None
+            write_snapshot(self.folder, None, self.seen)
+            if keep:
+                write_snapshot(self.folder, step, self.seen)
         self.looked = time.monotonic()
         return self.seen
+
+    def end_row(self, line: str) -> None:
+        """Take a row, and note its time."""
+        self.lines.append(line)
+        self.clock.mark(self.training.step)
+        with self.clock.aside():
+            self.keep_weights()
+
+    def keep_weights(self) -> None:
+        """For measuring later what the model was like at this step, if it is one of the few."""
+        if self.training.step in self.weight_steps:
+            write_weights(self.folder, self.training.step, self.training.vae, self.header)
 
     def save(self) -> None:
         """Rows, state, model, in this order: a state on the disk is never ahead of its rows.   Raises NotFinite."""
         began, step = time.monotonic(), self.training.step
         self.rows.settle()
-        self._append()
-        if step != self.saved_step:
-            self._save_state()
-            self.saved_step = step
-        kl = tuple(float(value) for value in self.seen.kl_per_dimension) if self.seen else ()
-        self._save_model(self.header.model_copy(update={"kl_per_dimension": kl}))
+        with self.clock.aside():
+            self._append()
+            if step != self.saved_step:
+                self._save_state()
+                self.saved_step = step
+            kl = tuple(float(value) for value in self.seen.kl_per_dimension) if self.seen else ()
+            self._save_model(self.header.model_copy(update={"kl_per_dimension": kl}))
         self.saved = time.monotonic()
         self.save_seconds = self.saved - began
 
@@ -159,6 +181,7 @@ class Desk:
         return measured
 
     def _append(self) -> None:
+        self.clock.write()  # first: a row that is seen has its time
         append_metrics(self.folder, self.lines)
         self.lines.clear()
 
@@ -196,7 +219,8 @@ class Desk:
         self.save()
         self._say("paused")
         while self.pause_at <= step and not self._over():
-            wait_until(time.monotonic() + 1.0, self.control, self.signals)
+            with self.clock.aside():
+                wait_until(time.monotonic() + 1.0, self.control, self.signals)
             wish = self.control.fresh()
             if wish:
                 self._take_up(wish)
@@ -216,7 +240,8 @@ class Desk:
         if now - self.looked > SLOW_LOOK_SECONDS:
             self._look_anew()
         self.due = max(self.due + 1 / pace, now - 1 / pace)
-        wait_until(self.due, self.control, self.signals)
+        with self.clock.aside():
+            wait_until(self.due, self.control, self.signals)
 
     def _look_anew(self) -> None:
         if self.seen is None or self.seen.step != self.training.step:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vaeexplorer.configs import TrainConfig
-from vaeexplorer.gradients import GRADIENT_ESTIMATORS, Charge, free_of_charge, weighted
+from vaeexplorer.configs import TrainConfig, fit_together
+from vaeexplorer.gradients import Bound, Charge, free_of_charge, weighted
 from vaeexplorer.processes import ALONE, Processes
 from vaeexplorer.schedules import SCHEDULES, beta_at
+from vaeexplorer.training_estimators import AUTO
 from vaeexplorer.vae import VAE
 
 WINDOW = 10  # steps that aggressive training compares with the ten before
@@ -49,7 +50,7 @@ class Training:
     `images` (N, C, H, W), uint8 or float in [0, 1], lie on the model's device. Each epoch goes through a fresh
     permutation. All randomness (order, binarisation, noise of q) comes from `generator`, seeded by the configuration
     unless given. norm_every: the gradient's norm is measured each so many steps, 0 for never.
-    Raises ValueError for an estimator that does not fit the latents.
+    Raises ValueError for an estimator that does not fit the latents or the other settings.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Training:
         self.vae, self.images, self.config = vae, images, config
         self.processes, self.norm_every = processes, norm_every
         self.generator = generator or torch.Generator(images.device).manual_seed(config.seed)
-        self.estimate = GRADIENT_ESTIMATORS[estimator_for(vae, config)]
+        fit_together(vae.config, config)
+        options = {"temperature": config.temperature}
+        self.bound = Bound(estimator_for(vae, config), vae, config.seed, options, processes)
         self.samples = samples_for(vae, config)
         self.parts = parts_of(vae)
         self.optimizer = torch.optim.Adam([{"params": part} for part in self.parts.values()], fused=True)
@@ -87,7 +90,7 @@ class Training:
         x, noise, size = self._batch()
         self._set_rates(rate)
         with only(self.parts, part), self._precision():
-            loss, terms = self.estimate(vae, x, noise, self._charge(beta, size))
+            loss, terms = self.bound(vae, x, noise, self._charge(beta, size), size)
             self.optimizer.zero_grad()
             (loss.sum() / size).backward()
         self.processes.sum_gradients(vae.parameters())
@@ -177,6 +180,7 @@ class Training:
             "step": torch.tensor(self.step), "lead": self.lead.clone(),
             "generator": self.generator.get_state(), "epoch_state": self.epoch_state,
         }  # fmt: skip
+        tensors |= {f"bound.{name}": value for name, value in self.bound.state().items()}
         for number, parameter in enumerate(self.vae.parameters()):
             for name, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"adam.{number}.{name}"] = value.detach().cpu().clone()
@@ -196,6 +200,7 @@ class Training:
         self._shuffle()
         self.generator.set_state(tensors["generator"])
         self.step, self.lead = int(tensors["step"]), tensors["lead"].clone()
+        self.bound.load_state({k.removeprefix("bound."): v for k, v in tensors.items() if k.startswith("bound.")})
         for number, parameter in enumerate(self.vae.parameters()):
             moments = {k.split(".")[-1]: v for k, v in tensors.items() if k.startswith(f"adam.{number}.")}
             if any(v.ndim and v.shape != parameter.shape for v in moments.values()):
@@ -275,14 +280,11 @@ def memory_layout(vae: VAE) -> torch.memory_format:
 
 
 def estimator_for(vae: VAE, config: TrainConfig) -> str:
-    """The name in GRADIENT_ESTIMATORS: "auto" is the one of least variance that fits the latents."""
-    return AUTO_ESTIMATOR[vae.config.posterior] if config.estimator == "auto" else config.estimator
+    """The name in ESTIMATORS: "auto" is the one of least variance that fits the latents."""
+    return AUTO[vae.config.posterior] if config.estimator == "auto" else config.estimator
 
 
 def samples_for(vae: VAE, config: TrainConfig) -> int:
     """Samples of q per image: what was asked for; leave_one_out chosen by "auto" takes 4 where 1 would not do."""
     chosen = config.estimator == "auto" and estimator_for(vae, config) == "leave_one_out"
     return max(config.samples, 4) if chosen and config.samples == 1 else config.samples
-
-
-AUTO_ESTIMATOR = {"gaussian": "pathwise", "bernoulli": "leave_one_out"}

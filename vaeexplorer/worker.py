@@ -78,7 +78,7 @@ class Worker:
         seen = self.desk.observe(keep=self._kept(record.step)) if self.desk and self._observed(record.step) else None
         line = self.rows.row(record, seen)
         if self.desk:
-            self.desk.lines.append(line)
+            self.desk.end_row(line)
         self.next_row = self._row_after(record.step)
 
     def _row_after(self, step: int) -> int:

@@ -33,6 +33,24 @@ def test_ticks_never_touch(modules: Modules, kind: str, last: int) -> None:
     assert all(d * 400 >= 52 for d in np.diff([at for _, at in ticks]))
 
 
+# time_axis.js
+
+
+def test_an_axis_of_seconds_bends_with_the_clock(modules: Modules) -> None:
+    rows = [row(step) | {"seconds": seconds} for step, seconds in ((10, 1.0), (20, 4.0), (40, 8.0))]
+    script = """import("/rows.js").then(({ Rows }) => {
+        const known = new Rows(); known.add(rows); const a = m.timeAxis(known);
+        return { timed: m.timed(known), places: [0, 5, 10, 15, 30, 40, 99].map((s) => a.at(s)),
+                 steps: [0, 0.125, 0.5, 1].map((u) => a.step(u)), marks: a.marks(400) }; })"""
+    found = modules.call("time_axis.js", script, rows=rows)
+    assert found["timed"]
+    assert found["places"] == pytest.approx([0, 0.0625, 0.125, 0.3125, 0.75, 1, 1])
+    assert found["steps"] == pytest.approx([0, 10, 20, 40])
+    assert found["marks"][0] == ["0 s", 0] and found["marks"][-1] == ["8 s", 1]
+    without = modules.call("time_axis.js", "m.timed({ length: 2, train: { seconds: [NaN, NaN] } })")
+    assert without is False
+
+
 @pytest.mark.parametrize(
     ("value", "stderr", "expected"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -18,6 +20,7 @@ from vaeexplorer import checkpoints, datasets, runs
 from vaeexplorer.__main__ import build_parser
 from vaeexplorer.configs import TrainConfig, VaeConfig
 from vaeexplorer.run_files import Status, write_status
+from vaeexplorer.training_estimators import TRAINING_ESTIMATORS
 from vaeexplorer.ui import (
     run_comparison,
     run_courses,
@@ -262,6 +265,36 @@ def test_settings_that_do_not_go_together_say_so() -> None:
         train_settings.configs(train_fields.defaults() | {"architecture": "conv28"}, (1, 7, 7))
 
 
+def test_the_estimators_on_offer_are_those_that_can_do_the_latents(app: AppTest, started: list[Path]) -> None:
+    opened(app)
+    field = "new_estimator"
+    assert "DisARM" not in app.selectbox(key=field).options
+    app.selectbox(key=field).select("doubly_reparameterized").run()
+    assert TRAINING_ESTIMATORS["doubly_reparameterized"].words in texts(app)
+    app.number_input(key="new_beta").set_value(2.0).run()
+    assert any("it needs beta 1 all along and no free bits" in line for line in lines(app))
+    app.number_input(key="new_beta").set_value(1.0)
+    app.selectbox(key="new_posterior").select("bernoulli").run()
+    assert lines(app) == []
+    assert app.selectbox(key=field).value == "auto"  # it gave way
+    assert {"DisARM", "REBAR"} < set(app.selectbox(key=field).options)
+    assert "Pathwise" not in app.selectbox(key=field).options
+    assert not [number for number in app.number_input if number.key == "new_temperature"]
+    app.selectbox(key=field).select("rebar").run()
+    app.number_input(key="new_temperature").set_value(0.0).run()
+    assert any("Temperature of relaxed bits must be more than 0" in line for line in lines(app))
+    app.number_input(key="new_temperature").set_value(0.25)
+    start(app)
+    _, train = parsed(runs.arguments(started[0]))
+    assert (TrainConfig(**train).estimator, TrainConfig(**train).temperature) == ("rebar", 0.25)
+
+
+def test_too_few_samples_for_an_estimator_say_so() -> None:
+    for name in ("leave_one_out", "vimco"):
+        with pytest.raises(SettingsError, match=f"{name} needs at least 2 samples for each image, got 1"):
+            train_settings.configs(train_fields.defaults() | {"estimator": name}, (1, 8, 8))
+
+
 def test_images_that_are_not_here_are_offered_and_not_trained_on(app: AppTest, started: list[Path]) -> None:
     opened(app)
     app.selectbox(key="new_source").select("kmnist").run()
@@ -302,9 +335,7 @@ def test_images_of_ones_own(app: AppTest, started: list[Path], tmp_path: Path) -
 
 @pytest.mark.parametrize("where", ["launch", "create"])
 @pytest.mark.parametrize("others", [False, True])
-def test_a_start_that_fails_is_one_line_and_leaves_no_folder(
-    root: Path, monkeypatch, where: str, others: bool
-) -> None:
+def test_a_start_that_fails_is_one_line_and_leaves_no_folder(root: Path, monkeypatch, where: str, others: bool) -> None:
     def fail(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
@@ -678,6 +709,30 @@ def test_runs_are_compared_by_curves_figures_and_differences(app: AppTest) -> No
     assert found == {
         "β, weight of the KL term": ("1", "4"), "Hidden layers, widths": ("6", "8-4"), "Seed": ("0", "1"),
     }  # fmt: skip
+
+
+def test_runs_are_compared_against_the_time_of_training(app: AppTest) -> None:
+    """As far as it is known: the second run has no clock."""
+    for title in ("timed", "timeless"):
+        path = make_run(title, model=False)
+    clock = "".join(f"{step} {step / 100:.3f}\n" for step in range(10, 201, 10))
+    (path.with_name(names()[-1]) / "clock.txt").write_text(clock)
+    compare(opened(app))
+    app.selectbox(key="compared_against").select("Time").run()
+    assert lines(app) == []
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert figure["layout"]["xaxis"]["title"]["text"] == "seconds of training"
+    longest = {trace["name"]: max(decoded(trace["x"]), default=0) for trace in figure["data"] if trace.get("name")}
+    assert sorted(longest.values()) == [0, 2.0]
+    assert "Time is that of training alone" in texts(app)
+    assert "Not drawn, as their time is not known" in texts(app)
+
+
+def decoded(values: Any) -> list[float]:
+    """Numbers of a trace, as plotly writes them."""
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
+    return list(values)
 
 
 @pytest.mark.parametrize("quantity", run_courses.QUANTITIES)

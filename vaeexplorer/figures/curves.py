@@ -67,10 +67,10 @@ def frame(curves: Sequence[Curve]) -> tuple[float, float] | None:
     return low - margin, high + margin
 
 
-def overlay(curves: Sequence[Curve], quantity: str, theme: str = "light") -> go.Figure:
+def overlay(curves: Sequence[Curve], quantity: str, theme: str = "light", along: str = "training step") -> go.Figure:
     """The curves in one figure, thinned, each with a band of one standard error where that is known.
 
-    quantity: the axis's words, with its unit.   theme: "light" or "dark".
+    quantity: the axis's words, with its unit.   theme: "light" or "dark".   along: what the steps of the curves are.
     """
     figure = style.plain_layout(go.Figure())
     shown = [thinned(finite(curve)) for curve in curves]
@@ -85,7 +85,7 @@ def overlay(curves: Sequence[Curve], quantity: str, theme: str = "light") -> go.
             )
         )  # fmt: skip
     figure.update_layout(showlegend=True)
-    figure.update_xaxes(title="training step", tickformat=",d", hoverformat=",d")
+    figure.update_xaxes(title=along, tickformat=",", hoverformat=",d" if along == "training step" else ".1f")
     figure.update_yaxes(title=quantity, range=frame(shown), hoverformat=".4~r")
     return figure
 

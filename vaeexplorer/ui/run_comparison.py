@@ -14,12 +14,17 @@ from vaeexplorer.figures import curves
 from vaeexplorer.records import Estimate
 from vaeexplorer.runs import RunError
 from vaeexplorer.ui import controls, run_picker, train_fields
-from vaeexplorer.ui.run_courses import QUANTITIES, course, latest, newest
+from vaeexplorer.ui.run_courses import ALONG, QUANTITIES, course, latest, newest
 from vaeexplorer.ui.train_fields import ASKS
 
-CHOSEN, QUANTITY = "compared_runs", "compared_quantity"
+CHOSEN, QUANTITY, AGAINST = "compared_runs", "compared_quantity", "compared_against"
 FIRST_RUNS = 3  # chosen before anybody chose
 LONGEST_LABEL = 36
+TIMELESS = ", or their time is not known (runs of an earlier version kept none)"
+CLOCK_WORDS = (
+    " Time is that of training alone, without looks at the model, saves and pauses; on a busy machine it says less "
+    "than the steps."
+)
 TASK = ("dataset", "image_shape", "likelihood", "binarization")  # what an ELBO is the ELBO of
 
 
@@ -31,8 +36,9 @@ def compare(shown: str | None) -> None:
         st.session_state[CHOSEN] = _first_choice(shown, known)
     st.session_state[CHOSEN] = [name for name in st.session_state[CHOSEN] if name in known]
     with st.container(border=True):
-        what, which = st.columns([1, 3])
+        what, against, which = st.columns([2, 1, 5])
         quantity = what.selectbox("Quantity", list(QUANTITIES), key=QUANTITY, persist_state="session")
+        along = against.selectbox("Against", list(ALONG), key=AGAINST, persist_state="session")
         chosen = which.multiselect(
             "Runs", list(known), key=CHOSEN, format_func=lambda name: labels.get(name, name), wrap=True,
             persist_state="session",
@@ -42,7 +48,7 @@ def compare(shown: str | None) -> None:
             return
         paths = {labels[name]: known[name] for name in chosen}
         settings, problems = _settings(paths)
-        _figure(quantity, paths)
+        _figure(quantity, along, paths)
         if caution := different_tasks(settings):
             st.warning(caution)
         _figures_table(paths)
@@ -72,18 +78,22 @@ def shortened(title: str) -> str:
 # The curves
 
 
-def _figure(quantity: str, paths: Mapping[str, Path]) -> None:
+def _figure(quantity: str, along: str, paths: Mapping[str, Path]) -> None:
     about = QUANTITIES[quantity]
-    drawn = [curves.Curve(title, *course(path, quantity)) for title, path in paths.items()]
+    drawn = [curves.Curve(title, *course(path, quantity, along)) for title, path in paths.items()]
     if not any(len(curve.steps) for curve in drawn):
-        st.markdown(f"None of these runs has measured this yet: {quantity}.")
+        st.markdown(f"None of these runs has measured this yet: {quantity}{TIMELESS if along == 'Time' else ''}.")
         return
     theme = "dark" if st.context.theme.type == "dark" else "light"
     st.plotly_chart(
-        curves.overlay(drawn, about.axis, theme), key="compared_curves", config={"displayModeBar": False},
-        alt=f"{quantity} of {len(drawn)} runs over their training steps",
+        curves.overlay(drawn, about.axis, theme, ALONG[along]), key="compared_curves",
+        config={"displayModeBar": False},
+        alt=f"{quantity} of {len(drawn)} runs over their {'seconds' if along == 'Time' else 'steps'} of training",
     )  # fmt: skip
-    st.caption(controls.plain(_figure_caption(quantity, list(paths.values())), 600))
+    timeless = [curve.title for curve in drawn if not len(curve.steps)] if along == "Time" else []
+    words = f" Not drawn, as their time is not known: {', '.join(timeless)}." if timeless else ""
+    aside = CLOCK_WORDS if along == "Time" else ""
+    st.caption(controls.plain(_figure_caption(quantity, list(paths.values())) + aside + words, 900))
 
 
 def _figure_caption(quantity: str, paths: Iterable[Path]) -> str:

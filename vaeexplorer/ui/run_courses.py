@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from vaeexplorer import runs
+from vaeexplorer import run_clock, runs
 from vaeexplorer.checkpoints import CheckpointError
 from vaeexplorer.records import Estimate
 from vaeexplorer.ui import cached
@@ -47,9 +47,20 @@ QUANTITIES: dict[str, Quantity] = {
 }
 
 
-def course(path: Path, quantity: str) -> Course:
-    """Steps, values and standard errors (None without) of a quantity in a run's metrics."""
-    return _courses(str(path), _size(path / "metrics.jsonl"))[quantity]
+ALONG = {"Steps": "training step", "Time": "seconds of training"}  # what may be below the curves, and its words
+
+
+def course(path: Path, quantity: str, along: str = "Steps") -> Course:
+    """Steps, values and standard errors (None without) of a quantity in a run's metrics.
+
+    along "Time": seconds of work in place of steps, without the points whose time is not known.
+    """
+    steps, values, errors = _courses(str(path), _size(path / "metrics.jsonl"))[quantity]
+    if along == "Steps":
+        return steps, values, errors
+    seconds = run_clock.seconds_at(path, steps)
+    known = np.isfinite(seconds)
+    return seconds[known], values[known], None if errors is None else errors[known]
 
 
 def latest(path: Path) -> tuple[list[Estimate], str]:

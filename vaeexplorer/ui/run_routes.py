@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vaeexplorer import narrator, portable, run_files, runs
+from vaeexplorer import narrator, portable, run_clock, run_files, runs
 from vaeexplorer.checkpoints import Header
 from vaeexplorer.records import Observation
 from vaeexplorer.ui import http, model_card
@@ -247,7 +247,7 @@ class _History:
 
     def advance(self, path: Path) -> None:
         with self.lock:
-            rows, offset = runs.metrics(path, self.offset)
+            rows, offset = _metrics(path, self.offset)
             rows = rows if _from_the_start(rows, offset, self.offset, self.rows) else self.rows + rows
             if len(rows) > KEPT_ROWS:
                 rows = thin(rows[:-RECENT_ROWS], FIRST_ROWS) + rows[-RECENT_ROWS:]
@@ -280,8 +280,14 @@ def _rows(path: Path, since: int) -> tuple[list[Row], int, bool]:
         return thin(history.rows, FIRST_ROWS), history.offset, False
     if since == history.offset:
         return [], since, False
-    rows, offset = runs.metrics(path, since)
+    rows, offset = _metrics(path, since)
     return thin(rows, FIRST_ROWS), offset, _from_the_start(rows, offset, since, history.rows)
+
+
+def _metrics(path: Path, since: int) -> tuple[list[Row], int]:
+    """Rows after the offset, each with the seconds of work until then, and the offset after them."""
+    rows, offset = runs.metrics(path, since)
+    return run_clock.timed(path, rows), offset
 
 
 def _from_the_start(rows: list[Row], offset: int, since: int, known: list[Row]) -> bool:

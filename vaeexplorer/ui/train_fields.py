@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from vaeexplorer.architectures import ACTIVATIONS, ARCHITECTURES
 from vaeexplorer.configs import TrainConfig, VaeConfig
+from vaeexplorer.training_estimators import TRAINING_ESTIMATORS
 from vaeexplorer.ui.model_card import LIKELIHOOD_WORDS
 
 Values = dict[str, Any]  # field of either configuration -> value
@@ -29,6 +30,7 @@ class Ask:
     """How one field is asked for. label; words: value -> words for it, of a choice; step: of a number's buttons.
 
     when: whether the field plays a part, given the other values.   empty: what stands in the field if it has no value.
+    fits: whether a choice does, given the other values.   about: more words about the choice that is made.
     """
 
     label: str
@@ -36,6 +38,19 @@ class Ask:
     step: float | None = None
     when: Callable[[Values], bool] = lambda values: True
     empty: str | None = None
+    fits: Callable[[str, Values], bool] = lambda value, values: True
+    about: Mapping[str, str] | None = None
+
+
+def _does(estimator: str, values: Values) -> bool:
+    """Whether an estimator can do the latents."""
+    return estimator == "auto" or values["posterior"] in TRAINING_ESTIMATORS[estimator].latents
+
+
+def _relaxes(values: Values) -> bool:
+    """Whether the estimator has a temperature."""
+    about = TRAINING_ESTIMATORS.get(values["estimator"])
+    return about is not None and about.temperature and _does(values["estimator"], values)
 
 
 def _is(field: str, *wanted: str) -> Callable[[Values], bool]:
@@ -53,8 +68,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Latents and images": ("posterior", "prior", "likelihood", "likelihood_std", "output", "binarization"),
     "What the KL term weighs": ("beta_schedule", "beta_start", "beta_cycles", "free_bits"),
     "What a step moves": (
-        "updates", "encoder_steps", "decoder_steps", "aggressive_epochs", "estimator", "samples",
+        "updates", "encoder_steps", "decoder_steps", "aggressive_epochs",
     ),
+    "How its direction is estimated": ("estimator", "samples", "temperature"),
     "Optimiser": ("batch_size", "learning_rate", "encoder_learning_rate", "schedule", "precision", "seed"),
 }  # fmt: skip
 
@@ -96,8 +112,14 @@ ASKS: dict[str, Ask] = {
     "decoder_steps": Ask("Decoder steps in a row", when=_is("updates", "alternating")),
     "aggressive_epochs": Ask("Aggressive epochs", when=_is("updates", "aggressive")),
     "estimator": Ask(
-        "Gradient estimator", {"auto": "Automatic", "pathwise": "Pathwise", "leave_one_out": "Leave one out"}
+        "Gradient estimator", {"auto": "Automatic", **{n: about.title for n, about in TRAINING_ESTIMATORS.items()}},
+        fits=_does,
+        about={
+            "auto": "pathwise, and for on-or-off latents leave one out with 4 samples",
+            **{name: about.words for name, about in TRAINING_ESTIMATORS.items()},
+        },
     ),
+    "temperature": Ask("Temperature of relaxed bits", step=0.1, when=_relaxes),
     "samples": Ask("Samples per image"),
     "batch_size": Ask("Batch size", step=32),
     "learning_rate": Ask("Learning rate", step=1e-4),
@@ -136,8 +158,15 @@ def bounds(name: str) -> tuple[float | None, float | None]:
     return low, high
 
 
-def choices(name: str) -> list[str]:
-    """The values that the form offers for a choice; none for a number or a text."""
+def choices(name: str, values: Values | None = None) -> list[str]:
+    """The values that the form offers for a choice, those that fit the other values if these are given; none for a
+    number or a text.
+    """
+    every = _choices(name)
+    return every if values is None else [value for value in every if ASKS[name].fits(value, values)]
+
+
+def _choices(name: str) -> list[str]:
     literal = [value for value in get_args(fields()[name].annotation) if isinstance(value, str)]
     return [value for value in literal if value not in NOT_OFFERED] or list(ASKS[name].words or ())
 

@@ -64,12 +64,21 @@ def form(on_start: Callable[[Path], None]) -> None:
     if SOURCE not in st.session_state:
         st.session_state[PRESET] = default_preset()
         _fill_preset()
+    _give_way()
     with st.container(border=True):
         _presets()
         _first_fields()
         _start_row(on_start)
         with st.expander("More settings", icon=":material/tune:"):
             _more()
+
+
+def _give_way() -> None:
+    """A choice that does not go with the others any more becomes the usual one."""
+    values = _values()
+    for name, usual in train_fields.defaults().items():
+        if train_fields.choices(name) and values[name] not in train_fields.choices(name, values):
+            st.session_state[KEY + name] = usual
 
 
 def _presets() -> None:
@@ -110,6 +119,7 @@ def _first_fields() -> None:
     """The few that matter, and below them the line about the images, which has its place also while it is empty: what
     comes after it must not move, or the browser would fold it up.
     """
+    values = _values()
     columns = st.columns([2, *[1] * (len(FIRST) - 1)], vertical_alignment="bottom")
     st.session_state[SOURCE] = st.session_state[SOURCE]  # said again: its words change once a set is downloaded
     with columns[0]:
@@ -119,7 +129,7 @@ def _first_fields() -> None:
         )  # fmt: skip
     for column, name in zip(columns[1:], FIRST[1:], strict=True):
         with column:
-            _ask(name)
+            _ask(name, values)
     place = st.container()
     if st.session_state[SOURCE] == OWN:
         place.text_input(
@@ -140,22 +150,35 @@ def _source_words(source: str) -> str:
 
 def _more() -> None:
     """The other fields in their groups, and the whole as a command."""
-    shown = train_fields.relevant(_values())
+    values = _values()
+    shown = train_fields.relevant(values)
     for group, names in GROUPS.items():
         st.markdown(f"**{group}**")
         with st.grid(4, min_column_width=180, vertical_alignment="bottom"):
             for name in names:
                 if name in shown:
-                    _ask(name)
+                    _ask(name, values)
+        if about := _about(names, values):
+            st.caption(about)
     with contextlib.suppress(SettingsError):
         words = train_settings.arguments(*train_start.configs(_values()))
         st.markdown("**The same from a terminal**")
         st.code(train_settings.command(words), language="bash", wrap_lines=True)
 
 
-def _ask(name: str) -> None:
+def _about(names: tuple[str, ...], values: Values) -> str:
+    """What the choices of a group mean, in a line; "" for those that need no more words."""
+    told = [
+        (values[name], ASKS[name].about, train_fields.word(name, values[name])) for name in names if ASKS[name].about
+    ]
+    return " ".join(
+        controls.plain(f"{word}: {about[value]}.") for value, about, word in told if about and value in about
+    )
+
+
+def _ask(name: str, values: Values) -> None:
     """The widget that fits the field."""
-    ask, options = ASKS[name], train_fields.choices(name)
+    ask, options = ASKS[name], train_fields.choices(name, values)
     about: dict[str, Any] = {"key": KEY + name, "help": train_fields.help_of(name), "persist_state": KEEP}
     if options:
         st.selectbox(ask.label, options, format_func=lambda value: train_fields.word(name, value), **about)

@@ -6,6 +6,7 @@ import re
 
 from vaeexplorer.architectures import ARCHITECTURES
 from vaeexplorer.datasets import DATASETS
+from vaeexplorer.training_estimators import TRAINING_ESTIMATORS
 from vaeexplorer.ui.train_fields import Values
 
 LONGEST_TITLE = 100
@@ -29,6 +30,8 @@ def title_of(values: Values) -> str:
     if values["beta"] != 1:
         parts.append(f"β = {values['beta']:g}" if isinstance(values["beta"], float | int) else "β")
     parts += [values["updates"]] if values["updates"] != "joint" else []
+    estimator = TRAINING_ESTIMATORS.get(values["estimator"])
+    parts += [estimator.title] if estimator else []
     return ", ".join(parts)[:LONGEST_TITLE]
 
 

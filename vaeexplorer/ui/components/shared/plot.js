@@ -62,7 +62,7 @@ export class Plot {
     this.axis = null;           // nothing to point at
   }
 
-  /** The steps below the box. */
+  /** The steps below the box, or what the axis has in their place: marks(width), [words, place in 0..1]. */
   drawSteps(context, axis, colours) {
     const { left, top, width, height } = this.box;
     context.textBaseline = "top";
@@ -70,12 +70,13 @@ export class Plot {
     context.strokeStyle = colours.edge;
     context.lineWidth = 1;
     context.beginPath();
-    for (const [step, at] of stepTicks(axis, width)) {
+    const marks = axis.marks?.(width) ?? stepTicks(axis, width).map(([step, at]) => [shortCount(step), at]);
+    for (const [words, at] of marks) {
       const x = Math.round(left + at * width) + 0.5;
       context.moveTo(x, top);
       context.lineTo(x, top + height + 3);
       context.textAlign = at > 0.96 ? "right" : at < 0.02 ? "left" : "center";
-      context.fillText(shortCount(step), at > 0.96 ? x + 6 : at < 0.02 ? x - 3 : x, top + height + 7);
+      context.fillText(words, at > 0.96 ? x + 6 : at < 0.02 ? x - 3 : x, top + height + 7);
     }
     context.stroke();
   }

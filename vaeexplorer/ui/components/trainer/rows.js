@@ -1,6 +1,6 @@
 // The rows of a run's metrics as columns of numbers: what the curves, the heat map and the figures read. No DOM.
 
-const TRAIN = ["elbo", "reconstruction", "kl", "gradient_norm", "learning_rate", "beta", "images", "epoch"];
+const TRAIN = ["elbo", "reconstruction", "kl", "gradient_norm", "learning_rate", "beta", "images", "epoch", "seconds"];
 export const HELD_OUT = ["elbo", "reconstruction", "kl", "subo", "surprisal", "gap"];
 const MOST_CELLS = 4e6;         // numbers of the heat map in memory; more rows are thinned, the older ones with them
 

@@ -16,6 +16,7 @@ import { HELD_OUT, Rows, lastUpTo } from "./rows.js";
 import { createRunServer } from "./run_server.js";
 import { count, stepAxis } from "./scales.js";
 import { dress } from "./theme.js";
+import { timeAxis, timed } from "./time_axis.js";
 import { createTimeline } from "./timeline.js";
 
 const ACTIVE = 0.01;            // nats of a dimension that is in use; checkpoints.ACTIVE_NATS
@@ -79,15 +80,18 @@ class View {
     this.plots = [...this.curves.plots, this.heat.plot];
   }
 
-  /** Logarithmic or linear steps below the curves. */
+  /** Logarithmic or linear steps below the curves, or the seconds of work until them. */
   axisChoice() {
-    const buttons = ["log", "linear"].map((kind) => el("button", {
+    const buttons = ["log", "linear", "time"].map((kind) => el("button", {
       type: "button", class: "tab", "aria-pressed": String(kind === this.axisKind), onclick: () => {
         this.axisKind = kind;
         buttons.forEach((one) => one.setAttribute("aria-pressed", String(one.textContent === kind)));
         this.redraw();
       },
     }, kind));
+    this.timeButton = buttons.at(-1);
+    this.timeButton.title = "seconds of training, without looks at the model, saves and pauses";
+    this.timeButton.hidden = true;              // until rows say how long they took
     return el("div", { class: "choices", role: "group", "aria-label": "axis of the steps" }, buttons);
   }
 
@@ -143,6 +147,7 @@ class View {
     if (other) this.forget();
     const before = rows.length;
     rows.add(answer.rows);
+    this.timeButton.hidden = !timed(rows);
     this.offset = answer.offset;
     if (!this.originals) this.fetchOriginals(answer);
     this.film.update(answer.snapshots, answer.now);
@@ -231,8 +236,10 @@ class View {
   showTitle({ title, config }) {
     setText(this.title, title);
     if (!config) return;
-    const { dataset, network, beta, batch_size: size, seed } = config;
-    setText(this.summary, `${dataset} · ${network} · β = ${beta} · batches of ${count(size)} · seed ${seed}`);
+    const { dataset, network, beta, batch_size: size, seed, estimator } = config;
+    const parts = [dataset, network, `β = ${beta}`, `batches of ${count(size)}`, `seed ${seed}`];
+    if (estimator && estimator !== "auto") parts.push(estimator.replaceAll("_", " "));
+    setText(this.summary, parts.join(" · "));
   }
 
   // ---- what is shown
@@ -246,6 +253,7 @@ class View {
   }
 
   axis() {
+    if (this.axisKind === "time" && timed(this.rows)) return timeAxis(this.rows);
     return stepAxis(this.axisKind, this.axisKind === "log" ? this.steps : Math.max(1, this.rows.last));
   }
 
