@@ -41,6 +41,7 @@ bench: requirements-dev browser
 	$(PY) benchmarks/train.py --page
 	$(PY) benchmarks/log_likelihood.py
 	$(PY) benchmarks/nats_and_seconds.py --cost
+	$(PY) benchmarks/gradients.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

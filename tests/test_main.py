@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.run_folders import cut_at
-from vaeexplorer import checkpoints, datasets, evaluate_command, evaluation, runs
+from vaeexplorer import checkpoints, commands, datasets, evaluate_command, evaluation, runs
 from vaeexplorer.__main__ import main
 from vaeexplorer.ui import code_uploads
 
@@ -185,8 +185,8 @@ def test_evaluate_says_before_the_work_that_it_would_take_too_long(capsys, monke
 
 
 def test_evaluate_says_how_long_it_will_take_and_goes_on(capsys, monkeypatch):
-    monkeypatch.setattr(evaluate_command, "TOLD_SECONDS", 0.0)
-    monkeypatch.setattr(evaluate_command, "PATIENT_SECONDS", 1e-9)
+    monkeypatch.setattr(commands, "TOLD_SECONDS", 0.0)
+    monkeypatch.setattr(commands, "PATIENT_SECONDS", 1e-9)
     arguments = ["evaluate", "digits-2d", "--images", "3", "--json"]
     assert "--patient" in refused(capsys, *arguments)
     assert main([*arguments, "--patient"]) == 0

@@ -20,13 +20,14 @@ COMMANDS = re.findall(r"^(?:python|torchrun .*?) -m vaeexplorer (.*)$", TEXT, re
 
 def test_the_python_blocks_run_one_after_the_other(root):
     blocks = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     code = "\n".join(blocks)
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "torch.Size([100, 8])" in done.stdout
     assert "tensor([-2.8985]" in done.stdout
     assert "40 of 40 images" in done.stdout
+    assert "tensor([ 45.7425, 115.1136])" in done.stdout
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -1,4 +1,4 @@
-"""The command line: python -m vaeexplorer train | evaluate | encode | datasets | checkpoints | doctor."""
+"""The command line: python -m vaeexplorer train | evaluate | gradients | encode | datasets | checkpoints | doctor."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn, get_args, get_origin
+from typing import Literal, NoReturn, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from vaeexplorer import commands, evaluate_command, train_command
+from vaeexplorer import commands, evaluate_command, gradients_command, train_command
 from vaeexplorer.configs import TrainConfig, VaeConfig, one_line
 
 METHODS = "elbo, prior, iwae, refined, ais, bdmc, grid, enumeration, exact, gap, representation"
@@ -48,8 +48,39 @@ def add_measures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--grid-points", type=positive, metavar="N", help="points of the grid per axis [161]")
     parser.add_argument("--simulated", type=positive, metavar="N", help="images that bdmc draws from the model [50]")
     parser.add_argument("--per-image", metavar="FILE.npz", help="write what is known of each image to this file")
-    parser.add_argument("--patient", action="store_true", help="start also what will take more than half an hour")
+    add_patience(parser)
     parser.add_argument("--store", action="store_true", help="write the figures into the checkpoint's header")
+
+
+def add_patience(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--patient", action="store_true", help="start also what will take more than half an hour")
+
+
+def add_estimators(parser: argparse.ArgumentParser) -> None:
+    """The options of `gradients`: which estimators, how many draws, and by what the gradient is taken."""
+    parser.add_argument(
+        "--list", action="store_true", help="list the estimators; with a model, which of them apply to it"
+    )
+    parser.add_argument(
+        "--estimators", default="all", help="comma-separated names from --list, or all that apply [all]"
+    )
+    parser.add_argument("--replicates", type=positive, metavar="R", help="gradients of each estimator and image [2000]")
+    parser.add_argument(
+        "--samples", type=positive, metavar="S", help="draws of q for one gradient [1, or as few as an estimator needs]"
+    )
+    parser.add_argument(
+        "--target",
+        default="outputs",
+        help="by what: outputs of the encoder, or all weights of encoder or decoder [outputs]",
+    )
+    parser.add_argument(
+        "--sweep", metavar="OVER[=VALUES]",
+        help="the variance against samples, k, baseline, distance, temperature, dimension or step, as in samples=1,2,4",
+    )  # fmt: skip
+    parser.add_argument("--temperature", type=float, metavar="T", help="of gumbel_softmax and rebar [0.5]")
+    parser.add_argument("--eta", type=float, help="of rebar: how much of its relaxed part is taken off [1]")
+    parser.add_argument("--baseline", type=float, metavar="C", help="taken off f by the plain score_function, nats [0]")
+    add_patience(parser)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -67,10 +98,14 @@ def build_parser() -> argparse.ArgumentParser:
         child.add_argument("--download", action="store_true", help="fetch a torchvision data set that is not here")
         child.add_argument("--image-size", type=int, help="resize a folder's images to this many pixels a side")
 
-    def add_question(child: argparse.ArgumentParser) -> None:
-        child.add_argument("checkpoint", help="a .safetensors file, a run's folder, or a name from `checkpoints`")
+    def add_question(
+        child: argparse.ArgumentParser, images: int | None = None, nargs: Literal["?"] | None = None, more: str = ""
+    ) -> None:
+        text = f"a .safetensors file, a run's folder, or a name from `checkpoints`{more}"
+        child.add_argument("checkpoint", nargs=nargs, help=text)
         child.add_argument("--dataset", help="name, folder or array [the one it was trained on]")
-        child.add_argument("--images", type=positive, help="the first so many test images [all]")
+        text = f"the first so many test images [{images or 'all'}]"
+        child.add_argument("--images", type=positive, default=images, help=text)
         child.add_argument("--seed", type=int, default=0, help="fixes binarisation and noise [0]")
         add_loading(child)
 
@@ -88,6 +123,10 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate = add("evaluate", "measure a model on test images", evaluate_command.evaluate)
     add_question(evaluate)
     add_measures(evaluate)
+
+    gradients = add("gradients", "measure estimators of the gradient at a model", gradients_command.gradients)
+    add_question(gradients, 8, "?", ", or demo: a model in which everything is known exactly")
+    add_estimators(gradients)
 
     encode = add("encode", "write the codes of test images to a file", commands.encode)
     add_question(encode)

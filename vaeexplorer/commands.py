@@ -22,7 +22,17 @@ from vaeexplorer.image_set import Progress
 from vaeexplorer.records import Estimate, Kind
 
 if TYPE_CHECKING:
+    import torch
+
     from vaeexplorer.evaluation import Encoded
+    from vaeexplorer.forecast import Forecast
+
+TOLD_SECONDS, PATIENT_SECONDS = 60.0, 1800.0
+BINARIZATION_WORDS = {
+    "dynamic": "each pixel drawn white with its grey value as the probability, by --seed and the image's number",
+    "threshold": "pixels of at least half white are white",
+    "none": "taken as they are, since they are binary",
+}
 
 
 def list_datasets(options: argparse.Namespace) -> None:
@@ -140,6 +150,39 @@ def first(values: Any, count: int) -> Any:
 
 def binarization(header: checkpoints.Header) -> str | None:
     return header.vae.binarization if header.vae.likelihood == "bernoulli" else None
+
+
+def print_binarization(rule: str | None) -> None:
+    """How grey images became binary ones, for a model that wants these."""
+    if rule:
+        print(f"binary images ({rule}): {BINARIZATION_WORDS[rule]}")
+
+
+def computing_device() -> torch.device:
+    """The one that is chosen for everything, unless it cannot add up in float64."""
+    import torch
+
+    from vaeexplorer import devices
+
+    device = devices.choose()
+    return torch.device("cpu") if device.type == "mps" else device
+
+
+def objection(ahead: Forecast, patient: bool) -> str:
+    """Why not to begin: longer than one who is not patient would wait, or more memory than there is; else "".
+
+    What takes long but is to be done is said on stderr.
+    """
+    from vaeexplorer import forecast
+
+    here = forecast.machine_memory()
+    if ahead.bytes > here:
+        return f"this would take {ahead}, and this machine has {forecast.size(here)}: ask for fewer draws or points"
+    if ahead.seconds > PATIENT_SECONDS and not patient:
+        return f"this would take {ahead}: ask for fewer images or samples, or add --patient to do it nevertheless"
+    if ahead.seconds > TOLD_SECONDS:
+        print(f"this will take {ahead}", file=sys.stderr)
+    return ""
 
 
 def print_estimates(estimates: list[Estimate]) -> None:

@@ -17,9 +17,12 @@ import numpy as np
 from vaeexplorer import checkpoints
 from vaeexplorer.commands import (
     binarization,
+    computing_device,
     find_checkpoint,
     first,
     load_data,
+    objection,
+    print_binarization,
     print_estimates,
     progress_bar,
     silence,
@@ -30,17 +33,10 @@ from vaeexplorer.records import PARTIAL_WORDS, WARNINGS, Estimate
 
 if TYPE_CHECKING:
     from vaeexplorer.evaluation import Answer, Settings
-    from vaeexplorer.forecast import Forecast
     from vaeexplorer.processes import Processes
     from vaeexplorer.vae import VAE
 
-TOLD_SECONDS, PATIENT_SECONDS = 60.0, 1800.0
 FIRST_SPEAKS = 10.0  # seconds
-BINARIZATION_WORDS = {
-    "dynamic": "each pixel drawn white with its grey value as the probability, by --seed and the image's number",
-    "threshold": "pixels of at least half white are white",
-    "none": "taken as they are, since they are binary",
-}
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -78,7 +74,7 @@ def _evaluate(options: argparse.Namespace, together: Processes) -> None:
     out = writable("--per-image", Path(options.per_image)) if options.per_image and together.first else None
     path = find_checkpoint(options.checkpoint)
     header = checkpoints.read_header(path)
-    vae = checkpoints.load(path).to(_device())
+    vae = checkpoints.load(path).to(computing_device())
     data = load_data(options.dataset or header.dataset.name, options, header.dataset.multiple)
     images = first(data.test, options.images or len(data.test))
     evaluation.refuse(vae, images, names, settings)
@@ -105,16 +101,6 @@ def _evaluate(options: argparse.Namespace, together: Processes) -> None:
         raise KeyboardInterrupt("interrupted: what is printed is a part of what was asked for")
 
 
-def _device() -> Any:
-    """The one that is chosen for everything, unless it cannot add up in float64."""
-    import torch
-
-    from vaeexplorer import devices
-
-    device = devices.choose()
-    return torch.device("cpu") if device.type == "mps" else device
-
-
 def _foretell(
     vae: VAE, images: np.ndarray, names: tuple[str, ...], settings: Settings, options: argparse.Namespace,
     together: Processes,
@@ -127,22 +113,9 @@ def _foretell(
     text = ""
     if together.first:
         ahead = evaluation.foretold(vae, images, names, settings, options.seed, together.count)
-        text = _objection(ahead, options.patient)
-        if not text and ahead.seconds > TOLD_SECONDS:
-            print(f"this will take {ahead}", file=sys.stderr)
+        text = objection(ahead, options.patient)
     if together.agree(bool(text)):
         raise ValueError(text)
-
-
-def _objection(ahead: Forecast, patient: bool) -> str:
-    from vaeexplorer import forecast
-
-    here = forecast.machine_memory()
-    if ahead.bytes > here:
-        return f"this would take {ahead}, and this machine has {forecast.size(here)}: ask for fewer draws or points"
-    if ahead.seconds > PATIENT_SECONDS and not patient:
-        return f"this would take {ahead}: ask for fewer images or samples, or add --patient to do it nevertheless"
-    return ""
 
 
 def _report(about: dict[str, Any], answers: Mapping[str, Answer], as_json: bool) -> None:
@@ -150,8 +123,7 @@ def _report(about: dict[str, Any], answers: Mapping[str, Answer], as_json: bool)
         estimates = [e.to_dict() for answer in answers.values() for e in answer.estimates]
         methods = {name: answer.to_dict() for name, answer in answers.items()}
         return print(json.dumps({**about, "estimates": estimates, "methods": methods}, indent=1, allow_nan=False))
-    if about["binarization"]:
-        print(f"binary images ({about['binarization']}): {BINARIZATION_WORDS[about['binarization']]}")
+    print_binarization(about["binarization"])
     for answer in answers.values():
         print_estimates(list(answer.estimates))
         _print_doubts(answer)

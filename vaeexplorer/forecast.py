@@ -9,7 +9,7 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,10 @@ import torch
 from torch import Tensor
 
 from vaeexplorer.bounds import METHODS
+from vaeexplorer.gradients.at_model import PILOT, latents_of
+from vaeexplorer.gradients.at_model import ROWS as PIECE
+from vaeexplorer.gradients.exact import REFERENCE, how_exact
+from vaeexplorer.gradients.registry import ESTIMATORS, SLOPE, Objective
 from vaeexplorer.latent_model import LatentModel
 
 ROWS = 1000  # codes through the decoder at a time, where nothing keeps them apart
@@ -88,6 +92,23 @@ def work_of(model: LatentModel, name: str, images: int, *, samples: int | None =
     each *= IN_DOUBLE if method.shared else 1.0
     rows = min(ROWS, AT_ONCE.get(name, lambda many, drawn: ROWS)(images, count or 1))
     return Work(each * together, rows, KEPT.get(name, _tail)(model, images, count or 1))
+
+
+def gradient_work(
+    model: LatentModel, estimators: Iterable[tuple[str, int]], images: int, replicates: int, compared: bool = True
+) -> Work:
+    """Replicates of estimators (name, draws of q for one), one after the other, and where they are `compared` with the
+    exact gradient a reference for each bound whose gradient is not known. One's replicates are kept at a time.
+    """
+    pairs = [(ESTIMATORS[name], count) for name, count in estimators]
+    draws = sum(entry.cost * count * replicates + PILOT * bool(entry.pilot) for entry, count in pairs)
+    bounds: set[tuple[Objective, int]] = {
+        ("iwae", count) if entry.objective == "iwae" else ("elbo", 1) for entry, count in pairs
+    }
+    if compared:
+        draws += SLOPE * REFERENCE * sum(how_exact(model, *bound) == "reference" for bound in bounds)
+    outputs = model.latent_dim * (2 if latents_of(model) == "gaussian" else 1)
+    return Work(images * draws, PIECE, images * replicates * outputs)
 
 
 def duration(seconds: float) -> str:
