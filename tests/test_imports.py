@@ -22,26 +22,28 @@ LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("pictures", "shapes", "torchvision_sets")),
     (1, ("image_array", "image_folder")),
     (1, ("datasets",)),
-    (2, ("architectures",)),
+    (2, ("architectures", "training_estimators")),
     (2, ("configs",)),
     (2, ("schedules", "costs")),
     (2, ("latent_model",)),
     (2, ("linear_gaussian", "mixture_of_gaussians", "vae")),
     (3, ("elbo",)),
-    (3, ("bounds", "gradients", "latents", "embeddings", "metrics")),
+    (3, ("bounds", "latents", "embeddings", "metrics")),
+    (3, ("gradients",)),
     (3, ("gaps", "wrong_roads", "forecast")),
     (4, ("training",)),
     (4, ("checkpoints",)),
     (4, ("run_files",)),
-    (4, ("run_snapshots", "run_launch")),
+    (4, ("run_snapshots", "run_launch", "run_weights", "run_clock")),
     (4, ("portable", "runs", "demos", "bound_curves")),
     (5, ("evaluation", "figures", "narrator", "run_rows", "run_control")),
     (5, ("observation", "run_state", "run_measure")),
     (5, ("run_desk",)),
     (5, ("worker",)),
     (6, ("ui",)),
-    (7, ("commands",)),
-    (7, ("train_command", "evaluate_command")),
+    (7, ("commands", "gradients_printed")),
+    (7, ("gradients_question",)),
+    (7, ("train_command", "evaluate_command", "gradients_command")),
     (7, ("pages", "app", "__main__")),
 )
 ROW = {name: row for row, (_, names) in enumerate(LAYERS) for name in names}
@@ -49,8 +51,8 @@ LEVEL = {name: level for level, names in LAYERS for name in names}
 
 STREAMLIT_FROM = 6  # the first level that knows Streamlit
 # Not even inside a function.
-WITHOUT_TORCH = {"records", "figures", "narrator", "schedules", "costs", "pages", "app"}
-WITHOUT_TORCH |= {"run_files", "run_snapshots", "run_launch", "runs"}
+WITHOUT_TORCH = {"records", "figures", "narrator", "schedules", "costs", "training_estimators", "pages", "app"}
+WITHOUT_TORCH |= {"run_files", "run_snapshots", "run_weights", "run_clock", "run_launch", "runs"}
 STARTS_WITHOUT_TORCH = WITHOUT_TORCH | {"ui"}  # the first page must not wait for torch to load
 ONLY = {"figures": {"records", "plotly", "numpy"}}  # beside the standard library
 OUTSIDE = {"tests", "benchmarks"}  # nothing in the product rests on these

@@ -15,10 +15,10 @@ Q_MEAN, Q_STD = [0.5, -0.2], [0.25, 0.2]
 WINDOW, SIZE = [-1.2, 2.0, -1.6, 1.0], [81, 71]
 
 HARNESS = """async ({ theme, panels, answers, posterior = "normal", latent = 2, about = null }) => {
-    const { createState } = await import("/bnd_state.js"), { createUnits } = await import("/bnd_units.js");
+    const { createState } = await import("/page_state.js"), { createUnits } = await import("/bnd_units.js");
     const { dress } = await import("/theme.js"), { latest, Withdrawn } = await import("/jobs.js");
     const { styleSheet } = await import("/mounting.js");
-    const css = await Promise.all(["base.css", "bounder.css", "bnd_charts.css", "bnd_panels.css"].map(
+    const css = await Promise.all(["base.css", "panels.css", "bounder.css", "bnd_charts.css", "bnd_panels.css"].map(
         async (file) => { const a = await fetch("/" + file); return a.headers.get("Content-Type") === "text/css"
             ? a.text() : ""; }));
     document.adoptedStyleSheets = [styleSheet(css)];
@@ -63,7 +63,7 @@ HARNESS = """async ({ theme, panels, answers, posterior = "normal", latent = 2, 
             return reply(route, wish);
         } },
     };
-    const root = Object.assign(document.createElement("div"), { className: "live bounder" });
+    const root = Object.assign(document.createElement("div"), { className: "live panelled bounder" });
     document.body.replaceChildren(root);
     ctx.colours = dress(root, host, ["text", "quiet", "edge", "surface", "page", "input", "encoder", "mu", "sigma",
         "noise", "z", "decoder", "gap", "rare"]).colours;

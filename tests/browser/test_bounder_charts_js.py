@@ -518,7 +518,7 @@ ABOUT = {
 }  # fmt: skip
 
 PANEL = """
-    const { createState, createFound } = await import("/bnd_state.js");
+    const { createFound } = await import("/bnd_state.js"), { createState } = await import("/page_state.js");
     const { createUnits } = await import("/bnd_units.js");
     const { estimators } = await import("/bnd_estimators.js");
     const state = createState({ images: ["test:3", "test:4"], active: "test:3" }), asked = [], cancelled = [];

@@ -62,7 +62,7 @@ def test_an_error_beyond_the_seventh_digit_is_not_written(modules: Modules) -> N
 
 def test_the_state_tells_once_and_only_of_what_changed(modules: Modules) -> None:
     told = modules.call(
-        "bnd_state.js",
+        "page_state.js",
         """(() => {
             const state = m.createState({ images: ["test:1", "test:2"], active: "test:9" }), told = [];
             const end = state.subscribe((changed) => told.push([...changed].sort()));
@@ -86,7 +86,8 @@ def test_the_state_tells_once_and_only_of_what_changed(modules: Modules) -> None
 def test_there_are_at_most_sixteen_images_and_the_shown_one_is_among_them(modules: Modules) -> None:
     many = "Array.from({ length: 30 }, (_, i) => `test:${i}`)"
     code = "((s) => { s.show('test:99'); return [s.images.length, s.images.at(-1), s.active]; })"
-    assert modules.call("bnd_state.js", f"{code}(m.createState({{ images: {many} }}))") == [16, "test:99", "test:99"]
+    assert modules.call("page_state.js", f"{code}(m.createState({{ images: {many} }}))") == [16, "test:99", "test:99"]
+    assert modules.call("page_state.js", f"{code}(m.createState({{ images: {many} }}, 8))") == [8, "test:99", "test:99"]
 
 
 def test_the_surest_method_stands_not_the_highest_value(modules: Modules) -> None:
@@ -119,7 +120,7 @@ def test_terms_are_read_as_they_were_written(modules: Modules) -> None:
     header |= {name: buffers.add(values, "u1") for name, values in pictures.items()}
     header |= {"kl_per_dimension": buffers.add(kl), "left_out": [{"key": "test:9", "why": "none"}]}
     read = modules.call(
-        "bnd_terms.js",
+        "image_terms.js",
         """((r) => [r.leftOut, r.images.map((one) => ({ ...one, original: [...one.original], seen: [...one.seen],
             mean: [...one.mean], kl_per_dimension: [...one.kl_per_dimension] }))])(m.readTerms(sent))""",
         sent=document(header, buffers),

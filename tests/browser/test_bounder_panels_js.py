@@ -224,11 +224,11 @@ def test_places_and_pixels_of_a_plane(modules: Modules) -> None:
     box = {"left": 40, "top": 8, "width": 500, "height": 300}
     script = """((s) => [s.toData(...s.toPixel(0.3, -0.7)), s.toPixel(0, 1)[1] < s.toPixel(0, 0)[1], s.ku, s.kv,
         s.stretched, s.window])(m.scaleFor(window, box))"""
-    place, up, ku, kv, stretched, window = modules.call("bnd_plane.js", script, window=[-1, 1, -2, 1], box=box)
+    place, up, ku, kv, stretched, window = modules.call("plane.js", script, window=[-1, 1, -2, 1], box=box)
     assert place == pytest.approx([0.3, -0.7]) and up
     assert ku == pytest.approx(kv) and not stretched
     assert window[2] == pytest.approx(-2) and window[0] < -1, "all of the window, and more where there is room"
-    *_, ku, kv, stretched, window = modules.call("bnd_plane.js", script, window=[-10, 10, -0.1, 0.1], box=box)
+    *_, ku, kv, stretched, window = modules.call("plane.js", script, window=[-10, 10, -0.1, 0.1], box=box)
     assert stretched and kv > 30 * ku
     assert window == pytest.approx([-10, 10, -0.1, 0.1])
 
@@ -236,14 +236,14 @@ def test_places_and_pixels_of_a_plane(modules: Modules) -> None:
 def test_lines_hold_the_share_that_they_say(modules: Modules) -> None:
     radius = np.hypot(*random(2).normal(size=(2, 200_000)))
     for share in (0.5, 0.9):
-        reach = modules.call("bnd_plane.js", "m.reachOf(s)", s=share)
+        reach = modules.call("plane.js", "m.reachOf(s)", s=share)
         assert (radius < reach).mean() == pytest.approx(share, abs=0.004)
 
 
 def test_a_shade_has_its_first_row_below(modules: Modules) -> None:
     density = np.array([[0.0, -np.inf], [-np.inf, -np.inf], [-np.inf, -np.inf]])
     script = "Array.from(m.shadeOf(new Float32Array(data), [2, 3], [10, 20, 30]))"
-    found = np.array(modules.call("bnd_plane.js", script, data=floats(density))).reshape(3, 2, 4)
+    found = np.array(modules.call("plane.js", script, data=floats(density))).reshape(3, 2, 4)
     assert found[2, 0, 3] > 100 and found[:, :, 3].sum() == found[2, 0, 3]
     assert found[2, 0, :3].tolist() == [10, 20, 30]
 
@@ -709,7 +709,7 @@ def test_a_hand_can_move_and_widen_q_on_the_plane(page: Any, show: Show) -> None
     box = page.get_by_test_id("exact-plane").bounding_box()
     script = """([u, v]) => {
         const w = [-2.2, 2.6, -2.2, 2.2], c = document.querySelector('[data-testid="exact-plane"]');
-        return import("/bnd_plane.js").then((m) => m.scaleFor(w, { left: 38, top: 8, width: c.clientWidth - 46,
+        return import("/plane.js").then((m) => m.scaleFor(w, { left: 38, top: 8, width: c.clientWidth - 46,
             height: c.clientHeight - 42 }).toPixel(u, v)); }"""
 
     def drag(start: list[float], end: list[float]) -> None:

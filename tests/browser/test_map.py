@@ -175,7 +175,7 @@ def test_bins_of_a_number_are_filled_equally(modules: Modules) -> None:
 
 def test_cells_of_a_table_are_quoted_and_no_formulas(modules: Modules) -> None:
     cells = ["plain", 'a "b", c', "-1.5", "=SUM(A1)", "@x", "two\nlines"]
-    found = modules.call("map_csv.js", "cells.map(m.cell)", cells=cells)
+    found = modules.call("csv.js", "cells.map(m.cell)", cells=cells)
     assert found == ["plain", '"a ""b"", c"', "-1.5", "'=SUM(A1)", "'@x", '"two\nlines"']
 
 

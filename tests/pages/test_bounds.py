@@ -127,8 +127,8 @@ def test_the_component_refuses_what_it_cannot_show() -> None:
 
 def test_its_style_sheets_are_all_that_lie_in_its_folder() -> None:
     sheets = live_files.styles("bounder")
-    assert sheets[:2] == ["base.css", "bounder.css"]
-    assert sorted(sheets[1:]) == sorted(path.name for path in (live_files.FOLDER / "bounder").glob("*.css"))
+    assert sheets[:3] == ["base.css", "panels.css", "bounder.css"]
+    assert sorted(sheets[2:]) == sorted(path.name for path in (live_files.FOLDER / "bounder").glob("*.css"))
     assert live_files.styles("mapper") == ["base.css", "mapper.css"]
 
 

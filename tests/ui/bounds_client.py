@@ -48,8 +48,12 @@ def fit_in_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask(path: str, again: bool = True, **question: Any) -> Answer:
     """The answer once it is there; 202 is asked again, as the page does."""
+    return asked_until_done(f"/vaex/bounds/{path}", again, **question)
+
+
+def asked_until_done(address: str, again: bool = True, **question: Any) -> Answer:
     body, end = json.dumps({"model": "tiny", **question, "again": again}).encode(), time.monotonic() + LONG
-    while (answer := post(f"/vaex/bounds/{path}", body)).status == 202:
+    while (answer := post(address, body)).status == 202:
         assert set(answer.json) == PROGRESS
         assert 0 <= answer.json["fraction"] <= 1
         assert time.monotonic() < end, answer.json

@@ -33,10 +33,11 @@ from tests.ui.run_folders import KEPT, write_run
 from vaeexplorer import bounds, checkpoints, datasets, evaluation, linear_gaussian
 from vaeexplorer.ui import (
     bounds_dataset,
-    bounds_questions,
     bounds_sources,
     bounds_work,
     cached,
+    model_jobs,
+    questions,
 )
 from vaeexplorer.wrong_roads import WRONG_ROADS
 
@@ -234,7 +235,7 @@ def test_a_data_set_cancelled_half_way_keeps_what_was_done(monkeypatch: pytest.M
                 go.acquire(timeout=LONG)
 
     monkeypatch.setattr(evaluation, "data_gaps", held)
-    monkeypatch.setattr(bounds_work, "TOLD", 0.0)
+    monkeypatch.setattr(model_jobs, "TOLD", 0.0)
     body = json.dumps({"model": "tiny", "count": 45, "samples": 2}).encode()
     end = time.monotonic() + LONG
     while (told := post("/vaex/bounds/dataset", body).json)["partial"] is None:
@@ -350,7 +351,7 @@ def test_numbers_that_are_none_are_refused(number: bytes) -> None:
 
 
 def test_numbers_for_people_and_for_json() -> None:
-    assert [bounds_questions.number(value) for value in (None, math.nan, math.inf, 2)] == [None, None, None, 2.0]
+    assert [questions.number(value) for value in (None, math.nan, math.inf, 2)] == [None, None, None, 2.0]
     plain = bounds_work.details({"a": np.array([1.0, np.nan]), "b": np.float32(2), "c": object(), "d": np.zeros(10**4)})
     assert plain == {"a": [1.0, None], "b": 2.0}
     assert bounds_dataset._counted((("pareto",), (), ("pareto", "spread")))[0]["count"] == 2

@@ -43,10 +43,10 @@ from vaeexplorer.records import WARNINGS
 from vaeexplorer.ui import (
     bounds_about,
     bounds_sources,
-    bounds_work,
     cached,
     encoded,
     image_store,
+    model_jobs,
 )
 
 pytestmark = pytest.mark.usefixtures("models", "fresh")
@@ -452,7 +452,7 @@ class Slow:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.go, self.begun = threading.Semaphore(0), threading.Event()
-        monkeypatch.setattr(bounds_work, "TOLD", 0.0)
+        monkeypatch.setattr(model_jobs, "TOLD", 0.0)
         self.stages = bounds.stages
         monkeypatch.setattr(bounds, "stages", self)
 

@@ -23,7 +23,7 @@ from tests.ui.run_folders import CODES, DIMS, KEPT, write_run
 from vaeexplorer import checkpoints, datasets, evaluation
 from vaeexplorer.datasets import DATASETS, DataError
 from vaeexplorer.embeddings import EMBEDDINGS, apart, embed
-from vaeexplorer.ui import cached, code_uploads, data_fetch, encoded, map_codes, map_questions
+from vaeexplorer.ui import cached, code_uploads, data_fetch, encoded, map_codes, questions
 
 pytestmark = pytest.mark.usefixtures("models", "fresh")
 MB = 2**20
@@ -45,7 +45,7 @@ def ask(path: str, again: bool = True, **question: Any) -> Answer:
     """The answer once it is there; 202 is asked again, as the pages do."""
     body, end = json.dumps({"model": "tiny", **question, "again": again}).encode(), time.monotonic() + LONG
     while (answer := post(f"/vaex/{path}", body)).status == 202:
-        assert set(answer.json) == {"job", "fraction", "text"}
+        assert set(answer.json) == {"job", "fraction", "text", "partial"}
         assert 0 <= answer.json["fraction"] <= 1
         assert time.monotonic() < end, answer.json
         time.sleep(0.02)
@@ -757,7 +757,7 @@ def test_a_cancelled_encoding_is_told_and_begins_again_when_asked(held: threadin
 
 def test_a_model_that_vanishes_meanwhile_gets_one_line(held: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_model(checkpoints.runs_folder() / "gone" / "last.safetensors", seed=5)
-    monkeypatch.setattr(map_questions, "PATIENCE", 0)
+    monkeypatch.setattr(questions, "PATIENCE", 0)
     assert post("/vaex/encoded", json.dumps({"model": "run/gone"}).encode()).status == 202
     path.unlink()
     held.set()

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import streamlit as st
 from starlette.exceptions import HTTPException
 
 from vaeexplorer.datasets import DataError
-from vaeexplorer.ui import bounds_images, bounds_sources, cached, data_fetch, model_card
+from vaeexplorer.ui import bounds_images, bounds_sources, cached, data_fetch, model_card, patience
 
-if TYPE_CHECKING:
-    from vaeexplorer.forecast import Pace
-
-PATIENCE_SECONDS = 30 * 60  # beyond, a question is refused: the command line has --patient
 LEAST, MOST = 1, 1_000_000  # draws for each image that a page may ask for
 # of an option's default -> of what may be given in its place, and its name
 FITS: dict[type, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
@@ -26,7 +21,7 @@ TRUTHS = ("grid", "enumeration")  # exact where they apply
 def about(name: str) -> dict[str, Any]:
     """The model, the methods that there are, why some do not apply, and what images are here."""
     config = cached.header(name).vae
-    held, why = _data(name)
+    held, why = data(name)
     sources = bounds_sources.here(name)
     methods = [_method(name, key) for key in _names()]
     return {
@@ -77,16 +72,11 @@ def refuse_endless(name: str, method: str, samples: int | None, options: Mapping
 
     Images are worked on in the batches of evaluation.data_gaps.
     """
-    from vaeexplorer import forecast
     from vaeexplorer.bounds import METHODS
     from vaeexplorer.evaluation.measures import BATCH, SHARING
 
     size = min(images, SHARING if METHODS[method].shared else BATCH)
-    seconds = math.ceil(images / size) * _seconds(name, method, samples, options, size)
-    if not seconds <= PATIENCE_SECONDS:
-        raise ValueError(
-            f"this would take {forecast.duration(seconds)} here: ask for less, or use the command line's --patient"
-        )
+    patience.refuse_long(math.ceil(images / size) * _seconds(name, method, samples, options, size))
 
 
 def _seconds(name: str, method: str, samples: int | None, options: Mapping[str, Any], images: int) -> float:
@@ -94,7 +84,7 @@ def _seconds(name: str, method: str, samples: int | None, options: Mapping[str, 
     from vaeexplorer import forecast
 
     work = forecast.work_of(cached.network(name), method, images, samples=samples, **options)
-    return _pace(cached.header(name).digest, name).forecast(work).seconds
+    return patience.seconds(name, work)
 
 
 def _names() -> list[str]:
@@ -116,21 +106,10 @@ def _method(name: str, key: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _data(name: str) -> tuple[dict[str, Any] | None, str]:
+def data(name: str) -> tuple[dict[str, Any] | None, str]:
     """How many held-out images there are of which data set; or None, and why in one line."""
     try:
         found = cached.held_out(name)
     except DataError as error:
         return None, str(error) if cached.has_data(name) else data_fetch.missing_words(name)
     return {"count": len(found.images), "title": found.title}, ""
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _pace(digest: str, _name: str) -> Pace:
-    """What decoding costs here, measured once for each model."""
-    import torch
-
-    from vaeexplorer import forecast
-
-    vae = cached.network(_name)
-    return forecast.pace(vae, torch.zeros((1, *vae.config.image_shape), device=vae.device))

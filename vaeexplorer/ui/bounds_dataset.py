@@ -9,10 +9,10 @@ import numpy as np
 
 from vaeexplorer.image_set import evenly, join_words
 from vaeexplorer.portable import Buffers, document
-from vaeexplorer.ui import bounds_about, bounds_sources, bounds_work, cached, model_card
-from vaeexplorer.ui.bounds_questions import Question, numbers
+from vaeexplorer.ui import bounds_about, bounds_sources, bounds_work, cached, model_card, model_jobs
 from vaeexplorer.ui.bounds_sources import Images
 from vaeexplorer.ui.jobs import Job, Report
+from vaeexplorer.ui.questions import Question, numbers
 
 if TYPE_CHECKING:
     from vaeexplorer.evaluation.log_marginals import DataGaps
@@ -35,7 +35,7 @@ def dataset(question: Question) -> Job:
     bounds_about.refuse_endless(name, method, samples, options, count)
     bounds_sources.refuse_unknown(name, source)
     what = ("dataset", source, count, method, samples, seed, tuple(sorted(options.items())))
-    return bounds_work.begin(
+    return model_jobs.begin(
         question, "gaps", what, lambda report: _dataset(name, source, count, method, samples, options, seed, report)
     )
 
@@ -51,15 +51,7 @@ def _dataset(
     chosen = evenly(len(images.images), count)
     pictures = bounds_sources.pictures(source, images, chosen, seed)
     found = evaluation.data_gaps(cached.network(name), pictures, chosen, method, samples, seed, options)
-    pack = _Pack(name, source, images, len(chosen))
-    told, last = -np.inf, None
-    for fraction, text, last in found:
-        report(fraction, text)
-        if last is not None and time.monotonic() - told > bounds_work.TOLD:
-            report.partial(pack(last, False))
-            told = time.monotonic()
-    assert last is not None
-    return pack(last, True)
+    return model_jobs.listened(found, report, _Pack(name, source, images, len(chosen)))
 
 
 class _Pack:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from vaeexplorer.ui.bounds_questions import Question, number
+from vaeexplorer.ui.questions import Question, number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,11 +62,11 @@ def _read(
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...], tuple[float, ...], tuple[int, ...]]:
     """x (None for the example's own), mean and std of q, and the numbers of draws of the curve."""
     given = question.asked.get("x") is not None
-    x = question.numbers("x", DATA_DIM, -LARGEST, LARGEST) if given else None
+    x = question.numbers("x", (DATA_DIM, DATA_DIM), -LARGEST, LARGEST) if given else None
     chosen = question.asked.get("samples") is not None
     samples = question.wholes("samples", (1, MOST_CURVE), 1, MOST_SAMPLES) if chosen else SAMPLES
-    std = question.numbers("std", LATENT_DIM, SMALLEST_STD, LARGEST_STD)
-    return x, question.numbers("mean", LATENT_DIM, -LARGEST, LARGEST), std, samples
+    std = question.numbers("std", (LATENT_DIM, LATENT_DIM), SMALLEST_STD, LARGEST_STD)
+    return x, question.numbers("mean", (LATENT_DIM, LATENT_DIM), -LARGEST, LARGEST), std, samples
 
 
 def _point(weights: Tensor, count: int) -> tuple[int, float, float]:

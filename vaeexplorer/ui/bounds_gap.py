@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from vaeexplorer.records import Estimate, Gap, Kind
-from vaeexplorer.ui import bounds_about, bounds_images, bounds_work, cached
+from vaeexplorer.ui import bounds_about, bounds_images, bounds_work, cached, model_jobs
 from vaeexplorer.ui.bounds_images import Chosen
-from vaeexplorer.ui.bounds_questions import Question, number
 from vaeexplorer.ui.jobs import Job, Report
+from vaeexplorer.ui.questions import Question, number
 
 PARTS = ("total", "approximation", "amortization", "full")
 DIFFERENCES = ("amortization", "full")  # of two bounds: they do not rest on log p(x)
@@ -29,7 +29,7 @@ def gap(question: Question) -> Job:
     surest = gaps.surest(cached.network(name))
     bounds_about.refuse_endless(name, surest, samples if surest == "refined" else None, {}, len(keys))
     what = ("gap", keys, seed, samples)
-    return bounds_work.begin(question, "bounds", what, lambda report: _gap(name, chosen, seed, samples, report))
+    return model_jobs.begin(question, "bounds", what, lambda report: _gap(name, chosen, seed, samples, report))
 
 
 def _gap(name: str, chosen: list[Chosen], seed: int, samples: int | None, report: Report) -> dict[str, Any]:
@@ -43,7 +43,8 @@ def _gap(name: str, chosen: list[Chosen], seed: int, samples: int | None, report
     own = samples if gaps.surest(vae) == "refined" else None  # points of a grid are no draws
     found = gaps.gap_stages(vae, x, generator=generator, samples=own)
     keys = [image.key for image in chosen]
-    return bounds_work.listened(found, report, lambda record, whole: _pack(keys, record, whole))
+    told = ((stage.fraction, stage.text, stage.record) for stage in found)
+    return model_jobs.listened(told, report, lambda record, whole: _pack(keys, record, whole))
 
 
 def _pack(keys: list[str], found: Gap, whole: bool) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 from vaeexplorer import runs
 from vaeexplorer.records import Estimate
 from vaeexplorer.ui import cached
-from vaeexplorer.ui.bounds_questions import number
 from vaeexplorer.ui.jobs import Unanswerable
+from vaeexplorer.ui.questions import number
 
 PARTS = ("subo", "surprisal", "gap")
 WORDS = {

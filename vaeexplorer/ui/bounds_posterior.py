@@ -8,10 +8,10 @@ import numpy as np
 
 from vaeexplorer.portable import Buffers, document
 from vaeexplorer.records import Estimate, LogMarginal
-from vaeexplorer.ui import bounds_images, bounds_work, cached
+from vaeexplorer.ui import bounds_images, cached, model_jobs
 from vaeexplorer.ui.bounds_images import Chosen
-from vaeexplorer.ui.bounds_questions import Question, number
 from vaeexplorer.ui.jobs import Job, Report
+from vaeexplorer.ui.questions import Question, number
 
 DEEPEST = 200.0  # nats below the highest place: further down nothing is to be seen
 NOTES = {
@@ -33,7 +33,7 @@ def posterior(question: Question) -> Job:
     (chosen,) = bounds_images.choose(name, [key], seed)
     make = {"bernoulli": _bits, "gaussian": _picture}[config.posterior]
     what = ("posterior", key, seed, dims)
-    return bounds_work.begin(question, "posteriors", what, lambda report: make(name, chosen, seed, dims, report))
+    return model_jobs.begin(question, "posteriors", what, lambda report: make(name, chosen, seed, dims, report))
 
 
 def _bits(name: str, chosen: Chosen, seed: int, dims: tuple[int, ...] | None, report: Report) -> bytes:

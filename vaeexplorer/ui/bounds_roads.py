@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vaeexplorer.ui import bounds_images, bounds_work, cached
+from vaeexplorer.ui import bounds_images, cached, model_jobs
 from vaeexplorer.ui.bounds_images import Chosen
-from vaeexplorer.ui.bounds_questions import Question, number
 from vaeexplorer.ui.jobs import Job, Report
+from vaeexplorer.ui.questions import Question, number
 
 if TYPE_CHECKING:
     from vaeexplorer.wrong_roads import Outcome, Road
@@ -21,7 +21,7 @@ def roads(question: Question) -> Job:
     samples = question.whole("samples", SAMPLES, LEAST, MOST)
     (chosen,) = bounds_images.choose(name, keys[:1], seed)
     what = ("roads", keys[0], seed, samples)
-    return bounds_work.begin(question, "posteriors", what, lambda report: _roads(name, chosen, seed, samples, report))
+    return model_jobs.begin(question, "posteriors", what, lambda report: _roads(name, chosen, seed, samples, report))
 
 
 def _roads(name: str, chosen: Chosen, seed: int, samples: int, report: Report) -> list[dict[str, Any]]:

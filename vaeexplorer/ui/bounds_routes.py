@@ -1,13 +1,10 @@
 """Addresses of the Bounds page: terms, log p(x), the gap, true posteriors, whole data sets, and the wrong roads.
 
 An image is named by its key (bounds_images). Work that takes time is a job: the same POST is repeated until the answer
-is no longer 202 (bounds_questions). All numbers are log-likelihoods in nats; the page converts.
+is no longer 202 (questions). All numbers are log-likelihoods in nats; the page converts.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -15,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vaeexplorer.checkpoints import CheckpointError
 from vaeexplorer.ui import (
     bounds_about,
     bounds_dataset,
@@ -31,9 +27,7 @@ from vaeexplorer.ui import (
     http,
     pictures_in,
 )
-from vaeexplorer.ui.bounds_questions import LARGEST_SEED, answer, result
-from vaeexplorer.ui.jobs import Unanswerable
-from vaeexplorer.ui.map_questions import as_json
+from vaeexplorer.ui.questions import LARGEST_SEED, answer, as_json, result, told
 
 
 async def about(request: Request) -> Response:
@@ -89,7 +83,7 @@ async def images(request: Request) -> Response:
         raise HTTPException(400, f"index must be 1 to {most} whole numbers with commas between them")
     seed = http.whole(request, "seed", 0, 0, LARGEST_SEED)
     name, source = query.get("model", ""), query.get("source", "test")
-    return http.binary(await run_in_threadpool(_told, bounds_dataset.images, name, source, seed, list(map(int, texts))))
+    return http.binary(await run_in_threadpool(told, bounds_dataset.images, name, source, seed, list(map(int, texts))))
 
 
 async def roads(request: Request) -> Response:
@@ -99,19 +93,7 @@ async def roads(request: Request) -> Response:
 
 async def history(request: Request) -> Response:
     """A run's U, S and E at each observed step."""
-    return as_json(await run_in_threadpool(_told, bounds_history.history, request.query_params.get("model", "")))
-
-
-def _told(make: Callable[..., Any], *asked: Any) -> Any:
-    """What `make` makes; what it cannot find or use becomes an answer in one line."""
-    try:
-        return make(*asked)
-    except Unanswerable as error:
-        raise HTTPException(404, str(error)) from None
-    except CheckpointError:
-        raise
-    except ValueError as error:
-        raise HTTPException(422, str(error)) from None
+    return as_json(await run_in_threadpool(told, bounds_history.history, request.query_params.get("model", "")))
 
 
 async def exact(request: Request) -> Response:

@@ -10,7 +10,7 @@ from vaeexplorer.portable import Buffers, document
 from vaeexplorer.records import CodeRecord, ReconstructionRecord
 from vaeexplorer.ui import bounds_images, cached, model_card
 from vaeexplorer.ui.bounds_images import Chosen
-from vaeexplorer.ui.bounds_questions import Question
+from vaeexplorer.ui.questions import Question
 
 SAMPLES, MOST_SAMPLES = 64, 512
 TERMS = ("elbo", "reconstruction", "kl")

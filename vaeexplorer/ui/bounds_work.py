@@ -1,65 +1,29 @@
-"""The work behind the Bounds page's questions as jobs, and the first of them: log p(x) of a few images by one method.
-
-A job's key holds all that its answer depends on; whoever asks the same again gets the same, to the last bit.
-"""
+"""The first of the Bounds page's questions: log p(x) of a few images by one method, told as it grows."""
 
 from __future__ import annotations
 
-import json
 import math
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vaeexplorer.records import PARTIAL_WORDS, WARNINGS, Estimate, LogMarginal
-from vaeexplorer.ui import bounds_about, bounds_images, cached
+from vaeexplorer.ui import bounds_about, bounds_images, cached, model_jobs
 from vaeexplorer.ui.bounds_images import Chosen
-from vaeexplorer.ui.bounds_questions import Question, number, numbers
-from vaeexplorer.ui.encoded import JOBS
 from vaeexplorer.ui.jobs import Job, Report
+from vaeexplorer.ui.model_jobs import Document
+from vaeexplorer.ui.questions import Question, number, numbers
 
 if TYPE_CHECKING:
     from vaeexplorer.bound_curves import Curve
 
-Document = dict[str, Any]
-Answer = dict[str, Any] | list[Any] | bytes
-
-KEPT_KEYS = 100
-TOLD = 0.3  # seconds between two partial results: pages ask four times a second
 KEPT_WEIGHTS = 2_000_000  # log-weights of all images that are kept for pictures, 16 MB
 QUICK_WEIGHTS = 200_000  # of which all pictures are made quickly enough while the work goes on
 FEWEST_WEIGHTS = 20  # whose distribution is worth a picture
 LARGEST_DETAIL = 4096  # numbers of an array among a record's details
 WARNING_WORDS = {code: words for code, (_, _, words) in WARNINGS.items()} | {"partial": PARTIAL_WORDS}
-
-
-_keys: OrderedDict[Hashable, Hashable] = OrderedDict()  # question -> key of the job that was begun for it last
-_asking = threading.Lock()
-
-
-def begin(question: Question, lane: str, what: tuple, work: Callable[[Report], Answer]) -> Job:
-    """The job that answers a question about a model; `what` is all beside the model that the answer depends on.
-
-    A run in training replaces its model's file every now and then: who waits for a job goes on waiting for that one.
-    """
-    name = question.model
-    key = ("bounds", name, cached.header(name).digest, *what)
-    with _asking:
-        before = _keys.get((name, what))
-        if before is not None and before != key and not question.again:
-            job = JOBS.recent(before)
-            if job is not None:
-                return job
-        _keys[name, what] = key
-        _keys.move_to_end((name, what))
-        while len(_keys) > KEPT_KEYS:
-            _keys.popitem(last=False)
-    return JOBS.ask(key, lane, work, _size, question.again)
 
 
 def estimate(question: Question) -> Job:
@@ -71,7 +35,7 @@ def estimate(question: Question) -> Job:
     bounds_about.refuse_options(method, options)
     bounds_about.refuse_endless(name, method, samples, options, len(keys))
     what = ("estimate", keys, seed, method, samples, tuple(sorted(options.items())))
-    return begin(
+    return model_jobs.begin(
         question, "bounds", what, lambda report: _estimate(name, chosen, seed, method, samples, options, report)
     )
 
@@ -99,22 +63,8 @@ def _estimate(
     found = bounds.stages(
         vae, x, method, samples=samples, generator=generator, keep_weights=most * len(x) <= KEPT_WEIGHTS, **options
     )
-    return listened(found, report, _Course(method, [image.key for image in chosen]))
-
-
-def listened(found: Iterator[Any], report: Report, pack: Callable[[Any, bool], Document]) -> Document:
-    """Listen to stages until the last one; what there is meanwhile is told now and then.
-
-    pack(record, whole): the answer that a record makes; `whole` where it is the last.
-    """
-    told, record = -math.inf, None
-    for stage in found:
-        report(stage.fraction, stage.text)
-        record = stage.record
-        if record is not None and time.monotonic() - told > TOLD:
-            report.partial(pack(record, False))
-            told = time.monotonic()
-    return pack(record, True)
+    told = ((stage.fraction, stage.text, stage.record) for stage in found)
+    return model_jobs.listened(told, report, _Course(method, [image.key for image in chosen]))
 
 
 class _Course:
@@ -232,7 +182,3 @@ def _finite(values: Any) -> Any:
 
 def _of(values: np.ndarray | None, i: int) -> float | None:
     return None if values is None else number(values[i])
-
-
-def _size(answer: Answer) -> int:
-    return len(answer) if isinstance(answer, bytes) else len(json.dumps(answer))

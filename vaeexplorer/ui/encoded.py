@@ -24,7 +24,7 @@ RESULT_BYTES = 2**30  # of codes, pictures and the images behind them
 OF_DATA = {"test": "Test images", "train": "Training images", "all": "All images"}
 
 # One of a kind at a time: two at once on the same cores are slower than one after the other.
-LANES = ("encoding", "embedding", "projection", "density", "download", "bounds", "posteriors", "gaps")
+LANES = ("encoding", "embedding", "projection", "density", "download", "bounds", "posteriors", "gaps", "gradients")
 JOBS = Jobs(dict.fromkeys(LANES, 1), RESULT_BYTES)
 
 

@@ -1,7 +1,4 @@
-"""Questions to the Map's addresses, checked, and answers that may have to wait for a job.
-
-Work that takes time is a job (jobs.Jobs): the same POST is repeated until the answer is no longer 202.
-"""
+"""Questions to the Map's addresses: all have the same fields, of which each address reads what it needs."""
 
 from __future__ import annotations
 
@@ -12,18 +9,13 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from vaeexplorer.checkpoints import CheckpointError
 from vaeexplorer.embeddings import EMBEDDINGS
-from vaeexplorer.ui import http
-from vaeexplorer.ui.jobs import Job, Unanswerable
+from vaeexplorer.ui import http, questions
+from vaeexplorer.ui.questions import LARGEST_SEED
 
-QUESTION_BYTES = 16 * 1024
-PATIENCE = 0.1  # seconds that a quick job gets before the answer is 202
-LARGEST_SEED = 2**31 - 1
 LARGEST_OPTION = 1e9
-NO_STORE = http.HEADERS | {"Cache-Control": "no-store"}
 TEXTS = ("model", "source", "of", "method", "digest")
 WHOLE = (("seed", 0, LARGEST_SEED), ("embed_seed", 0, LARGEST_SEED), ("dims", 2, 3), ("size", 8, 192))
 DEFAULTS = {
@@ -35,47 +27,10 @@ DEFAULTS = {
 Fields = dict[str, Any]
 
 
-class Unfinished(Exception):
-    """A job that has to end before there is an answer."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-
-
 async def answer(request: Request, make: Callable[[Fields], Response]) -> Response:
     """What `make` makes of the question in the body, or how far the job is that has to end first."""
-    asked = _asked(await http.body(request, QUESTION_BYTES))
-    return await run_in_threadpool(_answered, asked, make)
-
-
-def result(job: Job) -> Any:
-    """What the job made.   Raises: Unfinished while it goes on; HTTPException if it was cancelled or failed."""
-    job.wait(PATIENCE)
-    if job.state == "done":
-        return job.result
-    if job.state == "cancelled":
-        raise HTTPException(409, job.error)
-    if job.state == "failed":
-        raise HTTPException(404 if job.missing else 422, job.error)
-    raise Unfinished(job)
-
-
-def as_json(document: Any, status: int = 200) -> Response:
-    return JSONResponse(document, status, headers=NO_STORE)
-
-
-def _answered(asked: Fields, make: Callable[[Fields], Response]) -> Response:
-    try:
-        return make(asked)
-    except Unfinished as unfinished:
-        job = unfinished.job
-        return as_json({"job": job.id, "fraction": job.fraction, "text": job.text}, 202)
-    except Unanswerable as error:
-        raise HTTPException(404, str(error)) from None
-    except CheckpointError:
-        raise
-    except ValueError as error:
-        raise HTTPException(422, str(error)) from None
+    asked = _asked(await http.body(request, questions.QUESTION_BYTES))
+    return await run_in_threadpool(questions.answered, make, asked)
 
 
 def _asked(body: bytes) -> Fields:

@@ -1,6 +1,6 @@
 """Addresses of the Map: codes of many images, pictures of them in two or three dimensions, densities, figures, files.
 
-Work that takes time is a job: the same POST is repeated until the answer is no longer 202 (map_questions).
+Work that takes time is a job: the same POST is repeated until the answer is no longer 202 (questions).
 Arrays travel as binary documents (portable.document).
 """
 
@@ -21,7 +21,8 @@ from vaeexplorer.embeddings import EMBEDDINGS
 from vaeexplorer.ui import cached, code_uploads, encoded, http, map_figures, map_pictures
 from vaeexplorer.ui.encoded import JOBS
 from vaeexplorer.ui.map_codes import Codes
-from vaeexplorer.ui.map_questions import QUESTION_BYTES, Fields, answer, as_json, result
+from vaeexplorer.ui.map_questions import Fields, answer
+from vaeexplorer.ui.questions import QUESTION_BYTES, as_json, result
 
 LARGEST_HALF = 6e4  # float16 ends at 65,504
 MOST_IMAGES = 100

@@ -63,6 +63,9 @@ PAGES: dict[str, Entry] = {
     "bounds.py": Entry(
         "Bounds", ":material/straighten:", "See what the ELBO is made of, and how far below log p(x) it lies."
     ),
+    "gradients.py": Entry(
+        "Gradients", ":material/trending_up:", "See why the reparametrization trick won: how far gradients scatter."
+    ),
     "train.py": Entry(
         "Train", ":material/model_training:", "Train a model and watch it learn, look back, compare.", needs_model=False
     ),

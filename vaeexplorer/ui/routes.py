@@ -20,6 +20,7 @@ from vaeexplorer.datasets import DataError
 from vaeexplorer.ui import (
     bounds_routes,
     cached,
+    gradients_routes,
     http,
     image_files,
     map_routes,
@@ -156,6 +157,7 @@ ROUTES = [
                 Route("/encode", encode, methods=["POST"]),
                 Route("/gif", gif, methods=["POST"]),
                 *bounds_routes.ROUTES,
+                *gradients_routes.ROUTES,
                 *map_routes.ROUTES,
                 *reconstruct_routes.ROUTES,
                 *run_routes.ROUTES,

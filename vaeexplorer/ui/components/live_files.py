@@ -11,10 +11,11 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-COMPONENTS = ("shared", "explorer", "trainer", "mapper", "reconstructor", "bounder")
+COMPONENTS = ("shared", "explorer", "trainer", "mapper", "reconstructor", "bounder", "gradienter")
 BOOTSTRAP = FOLDER / "shared" / "bootstrap.js"
 KINDS = {".js", ".css"}
-SHARED_STYLES = "base.css"
+SHARED_STYLES = {"base.css": "", "panels.css": "panel.js"}
+"""Style sheet -> the module whose elements it dresses, if not all components need it."""
 
 
 def _files() -> dict[str, Path]:
@@ -47,10 +48,11 @@ _IMPORT = re.compile(r'^(?:import .*|}) from "\./(.*)";$', re.MULTILINE)
 
 
 def styles(name: str) -> list[str]:
-    """The style sheets of a component in the order of the cascade: what all share, its own, those of its parts."""
-    own = FOLDER / name
+    """The style sheets of a component in the order of the cascade: what it shares, its own, those of its parts."""
+    own, used = FOLDER / name, {"", *modules(f"{name}.js")}
+    shared = [sheet for sheet, module in SHARED_STYLES.items() if module in used]
     parts = sorted(file for file, path in FILES.items() if path.parent == own and path.suffix == ".css")
-    return [SHARED_STYLES, f"{name}.css", *(file for file in parts if file != f"{name}.css")]
+    return [*shared, f"{name}.css", *(file for file in parts if file != f"{name}.css")]
 
 
 def modules(entry: str) -> list[str]:

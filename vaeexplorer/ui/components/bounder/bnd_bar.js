@@ -3,11 +3,11 @@
 import { barFormulas } from "./bnd_bar_formula.js";
 import { createDimensions, createPictures } from "./bnd_bar_parts.js";
 import { captionOf, estimatorWords, sentenceOf } from "./bnd_bar_words.js";
-import { createPanel, createWork } from "./bnd_panel.js";
 import { createTermsTable } from "./bnd_table.js";
 import { balance, readSplit } from "./bnd_terms.js";
 import { createPartsLegend, createWaterfall, rowsOf } from "./bnd_waterfall.js";
 import { button, el } from "./dom.js";
+import { createPanel, createWork } from "./panel.js";
 
 const SPLIT = "the split";      // as a choice of the estimator: the one that the parts of the gap rest on
 const SURER = new Set(["exact", "enumeration", "grid"]);
@@ -21,7 +21,7 @@ function badges(warnings) {
 /** The panel.  Returns: { element, refresh(), theme(colours), stop() }. */
 export function bar(ctx) {
   const { state, units, found, images, gaps } = ctx, pixels = ctx.model.shape.reduce((a, b) => a * b, 1);
-  const panel = createPanel({ id: "bar", title: "The bound of one image", lines: barFormulas() });
+  const panel = createPanel({ page: "bounds", id: "bar", title: "The bound of one image", lines: barFormulas() });
   const pictures = createPictures(ctx.model.shape), waterfall = createWaterfall(), legend = createPartsLegend();
   const dimensions = createDimensions(units), table = createTermsTable(ctx), doubts = el("div", { class: "badges" });
   const work = createWork(ctx, { route: "bounds/gap", what: "The split of the gap" });

@@ -1,7 +1,7 @@
 // "Show the formula" of the bar of terms, in the page's colours, with the sources.
 
-import { formula } from "./bnd_panel.js";
 import { tint } from "./dom.js";
+import { formula } from "./panel.js";
 
 const { line, link, sub, words } = formula;
 

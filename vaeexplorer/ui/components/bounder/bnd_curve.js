@@ -2,8 +2,8 @@
 
 import { curveWords, gapOf } from "./bnd_estimate_words.js";
 import { lookOf, spentAt, truthOf } from "./bnd_methods.js";
-import { createChoice, createPanel, formula } from "./bnd_panel.js";
 import { el, tint } from "./dom.js";
+import { createChoice, createPanel, formula } from "./panel.js";
 import { count } from "./scales.js";
 import { XY } from "./xy.js";
 
@@ -76,7 +76,7 @@ const AXES = { draws: "draws, chains (logarithmic)", evaluations: "decoder evalu
 
 /** Returns: { element, show(view), theme(colours), stop() }; view = { estimates, best, elbo, name }. */
 export function createCurve(ctx, memory) {
-  const panel = createPanel({ id: "curve", title: "How the value settles", lines: LINES() });
+  const panel = createPanel({ page: "bounds", id: "curve", title: "How the value settles", lines: LINES() });
   const chart = new XY({ label: "log p(x) against the number of draws", testid: "bounds-curve-chart", height: 320,
                          empty: "no estimate yet" });
   const keys = el("div", { class: "keys" });

@@ -1,14 +1,15 @@
 // A data set's gaps: how they are spread, which images are the worst, and how strangers differ from the model's own.
 
 import { createForm } from "./bnd_dataset_form.js";
-import { createChoice, createPanel, createWork, formula, kept } from "./bnd_panel.js";
-import { datasetWords, many, outsideWords, sentence, whole } from "./bnd_panel_words.js";
+import { datasetWords, many, outsideWords, whole } from "./bnd_panel_words.js";
 import { createRanked } from "./bnd_ranked.js";
 import { ascending, extremes, quantile, separation } from "./bnd_scores.js";
 import { histogramMarks, nameOf, QUANTITIES } from "./bnd_spread.js";
 import { classColours } from "./colours.js";
 import { el, setText, tint } from "./dom.js";
+import { createChoice, createPanel, createWork, formula, kept } from "./panel.js";
 import { XY } from "./xy.js";
+import { sentence } from "./words.js";
 
 const FIRST = 200;              // images, before anybody chose
 const SETS = 5;                 // colours for sets side by side
@@ -58,7 +59,7 @@ const doubt = ({ count, text }, { done }) => (
 
 /** The panel (ctx as bounder.js makes it). */
 export function dataset(ctx) {
-  const panel = createPanel({ id: "dataset", title: "A whole data set", lines: lines() });
+  const panel = createPanel({ page: "bounds", id: "dataset", title: "A whole data set", lines: lines() });
   const keep = kept(ctx, "dataset", start), { answers } = keep;
   const work = createWork(ctx, { route: "bounds/dataset", what: "Data set", cancels: false,
                                  onPartial: (partial) => take(partial), onState: (busy) => form.busy(busy) });

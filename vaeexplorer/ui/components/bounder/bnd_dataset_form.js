@@ -1,9 +1,9 @@
 // What is to be measured of a data set: which images, how many, by which estimator, with how many samples.
 
 import { forecast as foreseen } from "./bnd_methods.js";
-import { field } from "./bnd_panel.js";
 import { whole } from "./bnd_panel_words.js";
 import { button, el, setText } from "./dom.js";
+import { field } from "./panel.js";
 import { duration } from "./scales.js";
 
 const LEAST = 1, MOST = 10_000;

@@ -5,10 +5,10 @@ import { foreseeWords } from "./bnd_estimate_row.js";
 import { tableNote, verdictWords } from "./bnd_estimate_words.js";
 import { createEstimates } from "./bnd_estimates.js";
 import { createNested } from "./bnd_nested.js";
-import { createPanel, formula, kept, whenSeen } from "./bnd_panel.js";
 import { createRuns, emptyRuns } from "./bnd_runs.js";
 import { createWeights } from "./bnd_weights.js";
 import { button, el, setText, throttle, tint } from "./dom.js";
+import { createPanel, formula, kept, whenSeen } from "./panel.js";
 
 const QUICK = 4;                // seconds that finding the exact value may take to be done without being asked
 const REST = 700;               // ms for which the images must have stayed the same before that
@@ -46,7 +46,7 @@ export function quickTruth(about) {
  */
 export function estimators(ctx) {
   const memory = kept(ctx, "estimators", fresh);
-  const panel = createPanel({ id: "estimators", title: "Estimators of log p(x)", lines: LINES() });
+  const panel = createPanel({ page: "bounds", id: "estimators", title: "Estimators of log p(x)", lines: LINES() });
   const curve = createCurve(ctx, memory.curve), weights = createWeights(ctx, memory.weights);
   const nested = createNested(ctx), pictures = [curve, weights, nested];
   const all = button("play", "Run all that apply", () => runAll(), { title: "One after the other" });

@@ -4,12 +4,12 @@
 import { createSliders, createTerms, MEAN, STD } from "./bnd_exact_parts.js";
 import { diagonal, exactTerms, logNormal, START } from "./bnd_gaussian.js";
 import { logDiagonal } from "./bnd_moments.js";
-import { createPanel, formula, kept, whenSeen } from "./bnd_panel.js";
 import { exactWords } from "./bnd_panel_words.js";
-import { keyOf, Plane, reachOf } from "./bnd_plane.js";
+import { Plane, reachOf } from "./plane.js";
 import { placeWords } from "./bnd_posterior_read.js";
 import { createUnits } from "./bnd_units.js";
 import { button, debounce, el, throttle, tint } from "./dom.js";
+import { createPanel, formula, kept, keyOf, whenSeen } from "./panel.js";
 import { XY } from "./xy.js";
 
 const SAMPLES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
@@ -69,7 +69,8 @@ const keys = () => el("div", { class: "keys" }, [
 
 /** The panel (ctx as bounder.js makes it). */
 export function exact(ctx) {
-  const panel = createPanel({ id: "exact", title: "Playground: a model in which everything is known", lines: lines() });
+  const panel = createPanel({ page: "bounds", id: "exact", lines: lines(),
+                              title: "Playground: a model in which everything is known" });
   const keep = kept(ctx, "exact", () => copy(START)), units = createUnits(ctx.state, START.x.length);
   const plane = new Plane({ label: "True posterior and the q that you can move", testid: "exact-plane", height: 480,
                             readout, handles, dropped: () => soon() });

@@ -1,8 +1,8 @@
 // The playground's numbers: sliders of q and of the image, the table of terms, the gap and its two parts.
 
 import { rough } from "./bnd_panel_words.js";
-import { keyOf } from "./bnd_plane.js";
 import { el, setText, tint } from "./dom.js";
+import { keyOf } from "./panel.js";
 
 export const MEAN = [-2, 2], STD = [0.05, 1.5], IMAGE = [-3, 3];       // reach of the sliders
 const WHOLE = 2;                // nats of a gap that fill the bar

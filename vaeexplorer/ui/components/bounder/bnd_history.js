@@ -1,11 +1,11 @@
 // A run's history: U = S + E at every observed step, as the run has kept it.
 
 import { el, tint } from "./dom.js";
+import { createChoice, createPanel, formula, keyOf } from "./panel.js";
 import { count } from "./scales.js";
-import { createChoice, createPanel, formula } from "./bnd_panel.js";
-import { keyOf } from "./bnd_plane.js";
-import { historyWords, sentence } from "./bnd_panel_words.js";
+import { historyWords } from "./bnd_panel_words.js";
 import { XY } from "./xy.js";
+import { sentence } from "./words.js";
 
 /** Points [step, value, low, high] of a part, those with a place on the axis.  convert: nats -> what is written. */
 export function pointsOf(history, part, convert, log) {
@@ -47,7 +47,7 @@ function lines() {
 
 /** The panel (ctx as bounder.js makes it). */
 export function history(ctx) {
-  const panel = createPanel({ id: "history", title: "How the gap came to be: a run's history", lines: lines() });
+  const panel = createPanel({ page: "bounds", id: "history", title: "How the gap came to be: a run's history", lines: lines() });
   const error = el("p", { class: "error", role: "alert", hidden: true });
   const upper = new XY({ label: "Bound and surprisal over the steps", testid: "history-bound", height: 260 });
   const lower = new XY({ label: "Gap over the steps", testid: "history-gap", height: 180 });

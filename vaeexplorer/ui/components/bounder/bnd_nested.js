@@ -2,8 +2,8 @@
 
 import { nestedWords } from "./bnd_estimate_words.js";
 import { USUAL, boundWord, lookOf, truthOf } from "./bnd_methods.js";
-import { createPanel, formula } from "./bnd_panel.js";
 import { el, tint } from "./dom.js";
+import { createPanel, formula } from "./panel.js";
 import { count } from "./scales.js";
 import { XY } from "./xy.js";
 
@@ -45,7 +45,7 @@ export function together(found, reference) {
 
 /** Returns: { element, show(view), theme(colours), stop() }. */
 export function createNested(ctx) {
-  const panel = createPanel({ id: "nested", title: "Nested bounds", lines: LINES() });
+  const panel = createPanel({ page: "bounds", id: "nested", title: "Nested bounds", lines: LINES() });
   const chart = new XY({ label: "Average bound against the number of draws", testid: "bounds-nested-chart", height: 260,
                          empty: "run an estimator that weighs draws" });
   const keys = el("div", { class: "keys" });

@@ -1,5 +1,7 @@
 // The sentences above the panels' pictures: what the present numbers say, by stated rules. No DOM.
 
+import { sentence } from "./words.js";
+
 const BESIDE = 0.3, BEYOND = 1;         // standard deviations from the middle of the posterior: not worth a word, much
 const NARROW = 0.8, WIDE = 1.25;        // times the posterior's width
 const TILTED = 0.3;                     // correlation
@@ -70,13 +72,6 @@ export const whole = (value) => Math.round(value).toLocaleString("en-US");
 
 /** "1 image", "2 images". */
 export const many = (count, thing) => `${whole(count)} ${thing}${count === 1 ? "" : "s"}`;
-
-/** A sentence of a text from the app: a capital letter first (not of names such as q and z7), a full stop last. */
-export function sentence(text) {
-  if (!text) return "";
-  const begun = /^[a-z](\d|\b)/.test(text) ? text : text[0].toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
-}
 
 const unstopped = (text) => sentence(text).replace(/\.$/, "");
 

@@ -1,14 +1,14 @@
 // The true posterior p(z|x) of the image that is looked at, and the encoder's q(z|x) beside it.
 
 import { logDiagonal } from "./bnd_moments.js";
-import { createPanel, createWork, field, formula, kept, whenSeen } from "./bnd_panel.js";
-import { Plane } from "./bnd_plane.js";
+import { Plane } from "./plane.js";
 import {
   captionOf, curveMarks, densityAt, dimensionWords, ellipsesOf, placeWords, readPosterior, titlesOf, truthOf, wholeGap,
   windowWith, wordsOf,
 } from "./bnd_posterior_read.js";
 import { bitKeys, bitRows, createLayers } from "./bnd_posterior_table.js";
 import { button, el, tint } from "./dom.js";
+import { createPanel, createWork, field, formula, kept, whenSeen } from "./panel.js";
 import { XY } from "./xy.js";
 
 const MOST = 24;                // answers that are kept for coming back to an image
@@ -67,7 +67,7 @@ const first = () => ({ answers: new Map(), shown: new Set(["q", "full", "diagona
 
 /** The panel (ctx as bounder.js makes it). */
 export function posterior(ctx) {
-  const panel = createPanel({ id: "posterior", title: "True posterior against q", lines: lines() });
+  const panel = createPanel({ page: "bounds", id: "posterior", title: "True posterior against q", lines: lines() });
   const keep = kept(ctx, "posterior", first), many = ctx.model.posterior !== "bernoulli" && ctx.model.latent_dim > 2;
   const work = createWork(ctx, { route: "bounds/posterior", what: "Posterior", retry: () => ask(true) });
   const plane = new Plane({ label: LABEL, testid: "posterior-plane", height: 440, readout });

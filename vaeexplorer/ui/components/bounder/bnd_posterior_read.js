@@ -1,8 +1,9 @@
 // What the app tells about a posterior: the document of bounds/posterior, and what follows from it. No DOM.
 
 import { gridKl, gridMoments, peaks } from "./bnd_moments.js";
-import { bitsWords, posteriorWords, rough, sentence } from "./bnd_panel_words.js";
+import { bitsWords, posteriorWords, rough } from "./bnd_panel_words.js";
 import { readDocument } from "./documents.js";
+import { sentence } from "./words.js";
 
 const PRIOR_REACH = 2.6;        // standard deviations of the prior that are in sight with it
 const DOUBTFUL = 0.7;           // Pareto k

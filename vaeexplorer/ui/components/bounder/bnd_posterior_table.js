@@ -1,8 +1,8 @@
 // What is drawn of a posterior, as switches with their numbers; and bits as pairs of bars.
 
-import { keyOf } from "./bnd_plane.js";
 import { LAYERS, stdOf, titlesOf } from "./bnd_posterior_read.js";
 import { el, tint } from "./dom.js";
+import { keyOf } from "./panel.js";
 
 const minus = (value, digits) => value.toFixed(digits).replace("-", "−");
 

@@ -1,12 +1,12 @@
 // The images at the end of an order, the worst or the best, with their pictures; one can be looked at above.
 
 import { address, ask } from "./ask.js";
-import { createChoice } from "./bnd_panel.js";
 import { whole } from "./bnd_panel_words.js";
 import { extremes } from "./bnd_scores.js";
 import { nameOf, QUANTITIES } from "./bnd_spread.js";
 import { readDocument } from "./documents.js";
 import { el, setText } from "./dom.js";
+import { createChoice } from "./panel.js";
 import { writeBytes } from "./pixels.js";
 
 const SHOWN = 12;               // images at the end of the order

@@ -1,10 +1,11 @@
 // The wrong roads: what the sources print, what it really computes, and what is right, with numbers side by side.
 
 import { el, tint } from "./dom.js";
-import { createPanel, createWork, formula, kept, whenSeen } from "./bnd_panel.js";
-import { roadWords, sentence } from "./bnd_panel_words.js";
+import { roadWords } from "./bnd_panel_words.js";
+import { createPanel, createWork, formula, kept, whenSeen } from "./panel.js";
 import { parts } from "./scales.js";
 import { XY } from "./xy.js";
+import { sentence } from "./words.js";
 
 const SAMPLES = 10_000;
 const MOST = 16;                // answers that are kept for coming back to an image
@@ -72,7 +73,7 @@ function lines() {
 
 /** The panel (ctx as bounder.js makes it). */
 export function roads(ctx) {
-  const panel = createPanel({ id: "roads", title: "Wrong roads", lines: lines() });
+  const panel = createPanel({ page: "bounds", id: "roads", title: "Wrong roads", lines: lines() });
   const keep = kept(ctx, "roads", () => ({ answers: new Map() }));
   const work = createWork(ctx, { route: "bounds/roads", what: "Wrong roads", retry: () => ask(true) });
   const list = el("div", { class: "roads" });

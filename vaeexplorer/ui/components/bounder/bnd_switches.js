@@ -1,8 +1,8 @@
 // How numbers are shown: unit and sign, for the whole page at once and without a word to the app; and the page's link.
 
-import { createChoice } from "./bnd_panel.js";
 import { SIGNS, UNITS } from "./bnd_state.js";
 import { button, el, setText } from "./dom.js";
+import { createChoice } from "./panel.js";
 import { copyLink } from "./share.js";
 
 const WORDS = { nats: "nats", bits: "bits", "bits per dimension": "bits per dimension",

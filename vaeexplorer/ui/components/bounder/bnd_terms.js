@@ -1,24 +1,4 @@
-// The terms of each image's bound as the app sends them, and what follows with an estimate of log p(x). No DOM.
-
-import { readDocument } from "./documents.js";
-
-const size = (shape) => shape.reduce((a, b) => a * b, 1);
-
-/**
- * The document of bounds/terms.
- * Returns: { images: [{ key, title, label, words, elbo, reconstruction, kl (estimates), original, seen, mean (bytes,
- *   C*H*W), kl_per_dimension (D) }], leftOut: [{ key, why }] }.
- */
-export function readTerms(buffer) {
-  const { header, body } = readDocument(buffer), { shape, latent_dim: D } = header, S = size(shape);
-  const bytes = (offset, i) => new Uint8Array(buffer, body + offset + i * S, S);
-  const images = header.items.map((item, i) => ({
-    ...item, shape,
-    original: bytes(header.original, i), seen: bytes(header.seen, i), mean: bytes(header.mean, i),
-    kl_per_dimension: new Float32Array(buffer, body + header.kl_per_dimension + 4 * i * D, D),
-  }));
-  return { images, leftOut: header.left_out ?? [] };
-}
+// What follows from the terms of an image's bound with an estimate of log p(x). No DOM.
 
 const errors = (...stderrs) => (stderrs.some((s) => s === null) ? null : Math.hypot(...stderrs));
 

@@ -2,8 +2,8 @@
 
 import { weightsWords } from "./bnd_estimate_words.js";
 import { USUAL, lookOf } from "./bnd_methods.js";
-import { createChoice, createPanel, formula } from "./bnd_panel.js";
 import { el, tint } from "./dom.js";
+import { createChoice, createPanel, formula } from "./panel.js";
 import { count } from "./scales.js";
 import { XY, binAt } from "./xy.js";
 
@@ -58,7 +58,7 @@ export function weightMarks(estimate, elbo, units, floor) {
 
 /** Returns: { element, show(view), theme(colours), stop() }. */
 export function createWeights(ctx, memory) {
-  const panel = createPanel({ id: "weights", title: "The weights behind it", lines: LINES() });
+  const panel = createPanel({ page: "bounds", id: "weights", title: "The weights behind it", lines: LINES() });
   const chart = new XY({ label: "Distribution of log-weights", testid: "bounds-weights-chart", height: 260,
                          empty: "run an estimator that weighs draws" });
   const keys = el("div", { class: "keys" });

@@ -6,18 +6,19 @@ import { dataset } from "./bnd_dataset.js";
 import { estimators } from "./bnd_estimators.js";
 import { exact } from "./bnd_exact.js";
 import { history } from "./bnd_history.js";
-import { kept } from "./bnd_panel.js";
-import { createPick, firstImages } from "./bnd_pick.js";
 import { posterior } from "./bnd_posterior.js";
 import { roads } from "./bnd_roads.js";
-import { createFound, createState } from "./bnd_state.js";
+import { createFound } from "./bnd_state.js";
 import { createSwitches } from "./bnd_switches.js";
-import { readTerms } from "./bnd_terms.js";
 import { createUnits } from "./bnd_units.js";
 import { el, setText } from "./dom.js";
+import { readTerms } from "./image_terms.js";
 import { json, latest, untilDone } from "./jobs.js";
 import { entry, styleSheet } from "./mounting.js";
 import { keepPicture } from "./own_pictures.js";
+import { createState } from "./page_state.js";
+import { kept } from "./panel.js";
+import { createPick, firstImages } from "./pick.js";
 import { dress } from "./theme.js";
 
 const KINDS = ["text", "quiet", "edge", "surface", "page", "input", "encoder", "mu", "sigma", "noise", "z", "decoder",
@@ -73,7 +74,7 @@ class View {
     this.lower = el("div", { class: "panels" });
     this.bar = bar(ctx);
     this.panels.push(this.bar);
-    this.root = el("div", { class: model.shape[1] > TINY ? "live bounder" : "live bounder tiny" },
+    this.root = el("div", { class: model.shape[1] > TINY ? "live panelled bounder" : "live panelled bounder tiny" },
       this.switches.element, this.line,
       el("div", { class: "first" }, this.pick.element, this.bar.element), this.lower);
   }

@@ -1,6 +1,7 @@
 // What takes time: a bar with words and Cancel, over the map. It appears only when an answer is not there at once.
 
-import { button, el, setText } from "./dom.js";
+import { button } from "./dom.js";
+import { createProgressLine } from "./fetching.js";
 import { duration } from "./scales.js";
 
 const PATIENCE = 300;           // ms before the bar appears
@@ -17,20 +18,14 @@ export function remaining(seconds, done, fraction) {
  * a newer task withdraws the one before (its promise rejects with Withdrawn).
  */
 export function createProgress() {
-  const words = el("span", { class: "words" }), fill = el("i", {});
-  const bar = el("span", { class: "bar", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, fill);
+  const line = createProgressLine("map-progress"), { element } = line;
   const stop = button("stop", "Cancel", () => now?.abort(), { label: "Cancel this computation" });
-  const element = el("div", { class: "progress", "data-testid": "map-progress", hidden: true }, words, bar, stop);
-  let now = null, patience = 0;
+  element.append(stop);
+  let now = null, patience = 0, waiting = false;
 
   function show(fraction, text) {
-    const known = Number.isFinite(fraction);
-    bar.classList.toggle("unknown", !known);
-    if (known) bar.setAttribute("aria-valuenow", String(Math.round(100 * fraction)));
-    else bar.removeAttribute("aria-valuenow");
-    fill.style.width = known ? `${100 * Math.min(1, Math.max(0.01, fraction))}%` : "";
-    setText(words, text);
-    bar.setAttribute("aria-label", text);
+    line.show({ fraction, text });
+    element.hidden = waiting;
   }
 
   return {
@@ -43,10 +38,11 @@ export function createProgress() {
       now?.abort();
       const mine = now = new AbortController();
       stop.hidden = !cancellable;
+      waiting = true;
       show(NaN, what);
       let first = null;
       clearTimeout(patience);
-      patience = setTimeout(() => { element.hidden = false; }, PATIENCE);
+      patience = setTimeout(() => { element.hidden = waiting = false; }, PATIENCE);
       try {
         return await task({ signal: mine.signal, onProgress: ({ fraction, text }) => {
           if (now !== mine) return;

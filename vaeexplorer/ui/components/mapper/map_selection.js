@@ -1,5 +1,6 @@
 // What the lasso caught: images, counts of each class, a table to keep, the mean decoded; and the selections A and B.
 
+import { saveText } from "./csv.js";
 import { button, el, setText } from "./dom.js";
 import { thumbnail } from "./map_card.js";
 import { classCounts, evenly, meanCode } from "./map_codes.js";
@@ -37,12 +38,6 @@ function tableOf(codes, indices) {
     `The first ${ROWS} of ${count(indices.length)}; the file has them all.`) : null;
   const table = el("table", {}, el("thead", {}, head), el("tbody", {}, rows));
   return [el("div", { class: "scroll", tabIndex: 0 }, table), rest];
-}
-
-function save(text, name) {
-  const link = el("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 /**
@@ -104,7 +99,7 @@ export function createSelection({ model, images, decoder, beside, onPick, onExpl
     const explore = decodes() ? button("path", "Mean in Explore", () => onExplore({
       z: decoder.place(mean), direction: null, about: null })) : null;
     const file = `${model.name.replaceAll("/", "-")}-selection.csv`;
-    const csv = button("down", "CSV", () => save(csvOf(codes, indices), file),
+    const csv = button("down", "CSV", () => saveText(csvOf(codes, indices), file),
                        { label: "Download the selection as CSV" });
     return el("div", { class: "line" }, decodes() ? [keep("A"), keep("B")] : null, explore, csv);
   }

@@ -18,6 +18,7 @@ export function createProgressLine(testid) {
       else bar.removeAttribute("aria-valuenow");
       fill.style.width = known ? `${100 * Math.min(1, Math.max(0.01, fraction))}%` : "";
       setText(words, text ?? "");
+      bar.setAttribute("aria-label", text ?? "");
     },
     hide() {
       element.hidden = true;

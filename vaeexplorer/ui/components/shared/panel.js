@@ -1,7 +1,8 @@
-// What the panels of the Bounds page have in common: a card with a sentence in plain words above its picture, a caption
-// below and the formula on demand; one question at a time with progress and Cancel; what is kept for coming back.
+// What panels of pages have in common: a card with a sentence in plain words above its picture, a caption below and the
+// formula on demand; one question at a time with progress and Cancel; what is kept for coming back.
 
 import { button, el, setText } from "./dom.js";
+import { createProgressLine } from "./fetching.js";
 import { Withdrawn } from "./jobs.js";
 
 const MODELS = 6;               // whose answers are kept for coming back
@@ -19,39 +20,19 @@ export const formula = {
 };
 
 /**
- * A panel. Args: id, for tests and links; title; lines, nodes of the formula that opens on demand.
+ * A panel. Args: page and id, for tests and links; title; lines, nodes of the formula that opens on demand.
  * Returns: { element, tools (beside the title), body, say(text) above the picture, note(text) below it }.
  */
-export function createPanel({ id, title, lines = [] }) {
+export function createPanel({ page, id, title, lines = [] }) {
   const lead = el("p", { class: "lead", "data-testid": `${id}-words` });
   const caption = el("p", { class: "words caption", "data-testid": `${id}-caption` });
   const tools = el("div", { class: "panel-tools" }), body = el("div", { class: "panel-body" });
-  const heading = el("h3", { id: `bounds-${id}` }, title);
+  const heading = el("h3", { id: `${page}-${id}` }, title);
   const folded = lines.length
     ? el("details", { class: "formulas" }, el("summary", {}, "Show the formula"), ...lines) : null;
-  const element = el("section", { class: "card panel", "data-testid": `bounds-${id}`, "aria-label": title },
+  const element = el("section", { class: "card panel", "data-testid": `${page}-${id}`, "aria-label": title },
     el("header", {}, heading, tools), lead, body, caption, folded);
   return { element, tools, body, say: (text) => setText(lead, text), note: (text) => setText(caption, text) };
-}
-
-/** A line of progress: words and a bar.  Returns: { element, show({ fraction, text }), hide() }. */
-function createProgress() {
-  const words = el("span", { class: "words" }), fill = el("i", {});
-  const bar = el("span", { class: "bar", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, fill);
-  const element = el("div", { class: "panel-progress", hidden: true }, words, bar);
-  return {
-    element,
-    show({ fraction, text }) {
-      element.hidden = false;
-      const known = Number.isFinite(fraction);
-      bar.classList.toggle("unknown", !known);
-      if (known) bar.setAttribute("aria-valuenow", String(Math.round(100 * fraction)));
-      else bar.removeAttribute("aria-valuenow");
-      fill.style.width = known ? `${100 * Math.min(1, Math.max(0.01, fraction))}%` : "";
-      setText(words, text ?? "");
-    },
-    hide: () => { element.hidden = true; },
-  };
 }
 
 /**
@@ -63,7 +44,7 @@ function createProgress() {
  * options: again: begin anew what failed or was cut short; read(answer) makes of the last answer what is given back.
  */
 export function createWork(ctx, { route, what, onPartial = () => {}, onState = () => {}, cancels = true, retry }) {
-  const progress = createProgress(), words = el("span", {});
+  const progress = createProgressLine(null), words = el("span", {});
   const again = retry ? button("reset", "Try again", () => retry(), { label: `Try again: ${what}` }) : null;
   const error = el("p", { class: "error", role: "alert", hidden: true }, words, again);
   const cancelling = button("stop", "Cancel", () => cancel(), { label: `Cancel: ${what}` });
@@ -169,3 +150,9 @@ export function createChoice(label, entries, chosen, onchoose) {
 
 /** A labelled field: words above a control. */
 export const field = (words, control) => el("label", { class: "field" }, el("span", {}, words), control);
+
+/** One entry of a legend: a short stroke in the colour of what it stands for, and its name. */
+export function keyOf({ colour, words, dash = false, filled = false, dots = false }) {
+  const looks = [dash && "dashed", filled && "filled", dots && "dots"].filter(Boolean);
+  return el("span", { class: `key is-${colour}` }, el("i", { class: ["stroke", ...looks].join(" ") }), words);
+}

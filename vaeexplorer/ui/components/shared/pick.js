@@ -1,6 +1,5 @@
 // "Images": those that the page is about, and more of them: by number, drawn, uploaded, photographed.
 
-import { MOST } from "./bnd_state.js";
 import { button, el, setText } from "./dom.js";
 import { createFetching } from "./fetching.js";
 import { startPen } from "./pen.js";
@@ -65,7 +64,7 @@ export function createPick(ctx, { keep, arrived }) {
 
   function take(key, instead) {
     const others = state.images.filter((other) => other !== instead && other !== key);
-    state.set({ images: [...others.slice(0, MOST - 1), key], active: key });
+    state.set({ images: [...others.slice(0, state.most - 1), key], active: key });
   }
 
   const sources = createSources({ model, choose, onempty: () => {}, title: "Images",
@@ -91,7 +90,7 @@ export function createPick(ctx, { keep, arrived }) {
     })));
     rest.hidden = keys.length < 2;
     some.hidden = !model.data_here;
-    setText(note, keys.length ? `${keys.length} of at most ${MOST} images; a press looks at one.`
+    setText(note, keys.length ? `${keys.length} of at most ${state.most} images; a press looks at one.`
       : "No image yet: draw one, or upload one.");
     if (ctx.about?.data) sources.testImages(ctx.about.data.count - 1);
   }

@@ -284,9 +284,3 @@ export class Plane {
     context.stroke();
   }
 }
-
-/** One entry of a legend: a short stroke in the colour of what it stands for, and its name. */
-export function keyOf({ colour, words, dash = false, filled = false, dots = false }) {
-  const looks = [dash && "dashed", filled && "filled", dots && "dots"].filter(Boolean);
-  return el("span", { class: `key is-${colour}` }, el("i", { class: ["stroke", ...looks].join(" ") }), words);
-}
