@@ -11,7 +11,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from vaeexplorer.embeddings import EMBEDDINGS, embed, neighbours
+from tests.test_embeddings_apart import alike
+from vaeexplorer.embeddings import EMBEDDINGS, apart, embed, neighbours
 
 QUICK = {"tsne": {"perplexity": 10, "iterations": 300}, "umap": {"neighbours": 8}}
 CENTRES = np.random.default_rng(0).normal(size=(4, 6)) * 5
@@ -37,6 +38,11 @@ def test_contract(name, dims):
     if found.axes is not None:
         np.testing.assert_allclose(found.coordinates, (CLUSTERS - found.centre) @ found.axes.T, atol=1e-4)
         np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(dims), atol=1e-9)
+
+
+def test_umap_of_another_process_is_the_same_to_the_last_bit():
+    """Here, where this process has compiled it already: that takes long."""
+    alike(embed("umap", CLUSTERS, 2, QUICK["umap"]), apart.embed("umap", CLUSTERS, 2, QUICK["umap"]))
 
 
 @pytest.mark.parametrize("name", ["tsne", "umap"])

@@ -21,7 +21,7 @@ from vaeexplorer.run_files import Status
 
 pytest.importorskip("resource", reason="limits, signals and forks as POSIX has them")
 EPOCHS = ["--epochs", "6"]  # 30 steps
-KILLED_RUN = [*SMALL, "--epochs", "1200"]  # some seconds
+KILLED_RUN = [*SMALL, "--epochs", "700"]  # some seconds
 LONG_RUN = [*SMALL, "--epochs", "100000"]
 
 
@@ -80,7 +80,7 @@ def test_killed_twenty_times_in_a_row_and_nothing_is_lost(forked, tmp_path):
         process = forked(*KILLED_RUN, "--run-dir", str(path), "--resume")
         if kills % 4:  # the others are killed while they begin
             gone_on(process, path, before)
-        time.sleep(moments.uniform(0, 0.2))
+        time.sleep(moments.uniform(0, 0.1))
         process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL, (process.exitcode, log.read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import leaving
+from tests.leaving import left_at
 from tests.run_folders import ROOT, descendants, ended, rows, train, wait_for
-from vaeexplorer import checkpoints, run_state, runs
+from vaeexplorer import checkpoints, costs, run_desk, run_state, runs
 
 # 30 steps; the last one of each epoch has a single image, so that only one process has any work.
 SMALL = ["--dataset", "digits", "--hidden", "16", "--latent-dim", "2", "--batch-size", "359"]
@@ -71,37 +74,38 @@ def test_two_processes_give_what_one_gives(alone, tmp_path):
     alike(alone, tmp_path / "two")
 
 
-def test_resumed_with_another_number_of_processes(alone, tmp_path):
+def test_resumed_with_another_number_of_processes(alone, tmp_path, monkeypatch):
     """One, cut off; three; one again. In the middle of an epoch, with a row begun."""
     path = tmp_path / "run"
-    code = (
-        "import sys\nfrom vaeexplorer import costs, run_desk\nfrom vaeexplorer.__main__ import run\n"
-        "look = run_desk.Desk.decide\nleave, run_desk.SAVE_APART_SECONDS = int(sys.argv.pop(1)), 0\n"
-        "def decide(self):\n"
-        "    if self.training.step >= leave: self.signals.number = 15\n"
-        "    return min(1, look(self))\n"
-        "run_desk.Desk.decide = decide\ncosts.row_every = lambda *_: 4\nrun()\n"
-    )
-    script = tmp_path / "leaving.py"
-    script.write_text(code)
 
-    def go(count: int, leave: int, *arguments: str) -> int:
+    def one(leave: int, *arguments: str) -> int:
+        with monkeypatch.context() as patch:
+            for owner, name in ((run_desk, "SAVE_APART_SECONDS"), (run_desk.Desk, "decide"), (costs, "row_every")):
+                patch.setattr(owner, name, getattr(owner, name))  # to be as it was afterwards
+            left_at(leave)
+            with contextlib.suppress(SystemExit) if leave <= 30 else contextlib.nullcontext():
+                assert train(path, *arguments) == 0
+        return saved()
+
+    def three(leave: int, *arguments: str) -> int:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        command = [*launcher(3), leaving.__file__, str(leave), "train", *arguments, "--run-dir", str(path)]
         with ended(
-            subprocess.Popen(
-                [*(launcher(count) if count > 1 else [sys.executable]), str(script), str(leave), "train", *arguments,
-                 "--run-dir", str(path)], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-            )
+            subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             env=environment)
         ) as process:  # fmt: skip
             _, err = process.communicate(timeout=120)
-            assert (process.returncode == 0) == (leave > 30), err
+            assert process.returncode != 0, err
+        return saved()
+
+    def saved() -> int:
         return run_state.State.from_bytes(run_state.read(path)).step
 
-    assert go(1, 9, *SMALL, *EPOCHS) == 9
-    assert go(3, 22, "--resume") == 22
+    assert one(9, *SMALL, *EPOCHS) == 9
+    assert three(22, "--resume") == 22
     state = run_state.State.from_bytes(run_state.read(path))
     assert len(state.tensors["rows.values"]) == 2  # steps 21 and 22, summed over all three
-    assert go(1, 99, "--resume") == 30
+    assert one(99, "--resume") == 30
     first, second = (checkpoints.read_tensors(p / "last.safetensors") for p in (alone, path))
     assert all(np.allclose(first[name], second[name], atol=2e-5) for name in first)
     assert sum(row["images"] for row in rows(path)) == 6 * 1437

@@ -385,6 +385,7 @@ def test_a_cloud_in_one_dimension_is_by_mean_and_scale() -> None:
         (("sweep",), {"values": [10**4]}, "values must be"),
         (("sweep",), {"values": [True]}, "values must be"),
         (("sweep",), {"over": "k"}, "is for iwae"),
+        (("sweep",), {"options": {"baseline": -80}, "estimators": ["score_function"]}, "a sweep goes without options"),
     ],
 )  # fmt: skip
 def test_bad_questions_are_one_line(paths: tuple[str, ...], bad: dict[str, Any], words: str) -> None:

@@ -35,6 +35,8 @@ def sweep(question: Question) -> Job:
     asked = gradients_asked.read(
         question, images=images, most_estimators=MOST_ESTIMATORS, most_replicates=MOST_REPLICATES
     )
+    if asked.options:
+        raise ValueError(f"a sweep goes without options, it sets them itself; got {', '.join(asked.options)}")
     gradients_asked.refuse_large(asked)
     values = _values(question, over)
     weights = _weights(asked.name, values) if over == "step" else []
