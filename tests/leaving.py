@@ -1,4 +1,4 @@
-"""`train` that leaves at a step as if told to: `python leaving.py STEP train ...`, or `left_at(STEP)` in this process."""
+"""`train` that leaves at a step as if told to: `python leaving.py STEP train ...`, or `left_at(STEP)` here."""
 
 from __future__ import annotations
 
