@@ -296,7 +296,7 @@ def test_bias_is_said_in_words(page: Any, show: Show) -> None:
     says(page, "table", "The mean of score function should be right and is not: do not trust this row.")
     assert page.get_by_test_id("gradient-gumbel_softmax").locator(".grd-badge").all_inner_texts() == ["biased", "seen"]
     assert "! off" in page.get_by_test_id("gradient-score_function").inner_text()
-    assert "! leave one out, importance weighted: few replicates" in panel.inner_text()
+    assert "! leave one out; importance weighted: few replicates" in panel.inner_text()
 
 
 def test_warnings_of_many_rows_are_one_line(modules: Modules) -> None:
@@ -304,7 +304,7 @@ def test_warnings_of_many_rows_are_one_line(modules: Modules) -> None:
               "score_function": ["too few"]}  # fmt: skip
     found = [made.row(name, warnings=warnings) for name, warnings in warned.items()]
     lines = modules.call("grd_table_rows.js", "m.doubtLines(found)", found=found)
-    assert lines == ["pathwise 8, importance weighted 13 of q's parameters hang", "pathwise, score function: too few"]
+    assert lines == ["pathwise: 8; importance weighted: 13 of q's parameters hang", "pathwise; score function: too few"]
     same = [made.row(name, warnings=["8 of q's parameters hang"]) for name in warned]
     lines = modules.call("grd_table_rows.js", "m.doubtLines(same)", same=same)
     assert lines == ["all of them: 8 of q's parameters hang"]

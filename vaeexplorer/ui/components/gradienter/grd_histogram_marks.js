@@ -86,7 +86,7 @@ export function histogramWords(answer, titles, replicates) {
       : `${capital(titles(least.estimator))} scatters by ${rough(least.spread)} around its mean.`;
   const off = answer.series.filter((one) => Math.abs(zOf(one, answer)) > FAR).map(({ estimator }) => titles(estimator));
   if (!off.length) return head;
-  return `${head} ${capital(off.join(", "))}: the mean lies beside the true value by more than chance explains.`;
+  return `${head} ${capital(off.join("; "))}: the mean lies beside the true value by more than chance explains.`;
 }
 
 /** What stands beside a row: mean with its error, spread, what lies beyond the edges. */

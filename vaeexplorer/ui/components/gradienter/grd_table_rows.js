@@ -152,9 +152,9 @@ export function createRows(onsort) {
 }
 
 /**
- * What the warnings say: one line for each, with those that it concerns: "pathwise, DReG: too few replicates"; one that
- * begins with a number has it beside each of them: "pathwise 8, DReG 13 of q's parameters ...". What is said of all
- * rows names none.
+ * What the warnings say: one line for each, with those that it concerns: "pathwise; DReG: too few replicates", with
+ * semicolons, as titles have commas; one that begins with a number has it beside each of them: "pathwise: 8; DReG: 13
+ * of q's parameters ...". What is said of all rows names none.
  */
 export function doubtLines(rows) {
   const lines = new Map();
@@ -167,7 +167,8 @@ export function doubtLines(rows) {
   return [...lines].map(([rest, said]) => {
     const [{ number }] = said, everyone = said.length === rows.length && said.every((one) => one.number === number);
     if (everyone && rows.length > 1) return `all of them: ${number ? `${number} ` : ""}${rest}`;
-    return `${said.map((one) => `${one.title} ${one.number}`.trim()).join(", ")}${number ? " " : ": "}${rest}`;
+    const who = said.map((one) => (one.number ? `${one.title}: ${one.number}` : one.title)).join("; ");
+    return `${who}${number ? " " : ": "}${rest}`;
   });
 }
 
