@@ -58,13 +58,13 @@ def _verdict(row: Mapping[str, Any]) -> str:
 def print_sweep(document: Mapping[str, Any]) -> None:
     over = document["over"]
     if document["series"]:
-        print(f"{over}: {document['x_title']}; {document['replicates']:,} replicates at each place")
+        print(f"{over}: x is {document['x_title']}; {document['replicates']:,} replicates at each place")
     for series in document["series"]:
         slope = document["slope"].get(series["estimator"])
         found = f": slope of the {document['measure']} {slope['value']:.3f} ± {slope['stderr']:.3f}" if slope else ""
         theory = f"theory ({document['measure']})"
         print(f"{series['estimator']}{found}")
-        print(f"{over:>14}{'variance':>12}{'95 %':>25}{'SNR':>9}{'95 %':>21}{theory:>18}{'squared bias':>14}")
+        print(f"{'x':>14}{'variance':>12}{'95 %':>25}{'SNR':>9}{'95 %':>21}{theory:>18}{'squared bias':>14}")
         known = dict(series["theory"] or ())
         for x, variance, low, high, snr, snr_low, snr_high, bias in series["points"]:
             intervals = (f"{_short(low)} to {_short(high)}", f"{_short(snr_low)} to {_short(snr_high)}")

@@ -78,7 +78,10 @@ def planned(header: Header, steps: int) -> frozenset[int]:
 
 
 def write_weights(path: Path, step: int, vae: VAE, header: Header) -> None:
-    """Keep the weights after this step; the bytes depend on the run's configuration and its steps alone."""
+    """Keep the weights after this step, rounded to float16 and, beyond its range of 65,504, to its ends.
+
+    The bytes depend on the run's configuration and its steps alone.
+    """
     from safetensors.numpy import save
 
     arrays = {name: value.detach().cpu().float().numpy() for name, value in vae.state_dict().items()}
