@@ -43,7 +43,7 @@ LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (6, ("ui",)),
     (7, ("commands", "gradients_printed")),
     (7, ("gradients_question",)),
-    (7, ("train_command", "evaluate_command", "gradients_command")),
+    (7, ("train_command", "evaluate_command", "gradients_command", "demo_command")),
     (7, ("pages", "app", "__main__")),
 )
 ROW = {name: row for row, (_, names) in enumerate(LAYERS) for name in names}

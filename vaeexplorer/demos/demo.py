@@ -7,7 +7,7 @@ reads the last one. Whoever stops listening ends the computation. Same settings 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -174,7 +174,7 @@ class Demo:
         return {**told, "controls": [{"kind": type(c).__name__.lower(), **asdict(c)} for c in self.controls]}
 
 
-def play(demo: Demo, given: Mapping[str, object], seed: int) -> Iterator[Moment]:
+def play(demo: Demo, given: Mapping[str, object], seed: int) -> Generator[Moment, None, None]:
     """The moments of a demonstration, its settings checked before the first.
 
     Raises: ValueError for settings that are none, and where a number is not finite: what diverged says so in words.
@@ -185,7 +185,7 @@ def play(demo: Demo, given: Mapping[str, object], seed: int) -> Iterator[Moment]
     return _finite(demo.run(settings, seed))
 
 
-def _finite(moments: Iterator[Moment]) -> Iterator[Moment]:
+def _finite(moments: Iterator[Moment]) -> Generator[Moment, None, None]:
     for moment in moments:
         if not all_finite(moment.data):
             raise ValueError(f"the numbers left all bounds: {moment.text} Choose milder settings, or reset them")
