@@ -102,6 +102,10 @@ def test_a_value_that_is_none_is_refused_in_one_line(control, value, words):
     assert words in str(refused.value)
 
 
+def test_the_ends_of_a_slider_belong_to_it():
+    assert [SIZE.check(1), SIZE.check(10), RATE.check(0.001), RATE.check(1.0)] == [1, 10, 0.001, 1.0]
+
+
 def test_a_setting_that_does_not_exist_is_refused():
     demo = Demo("t", "q?", (), (), (SIZE,), lambda settings, seed: iter(()), "s", 1)
     with pytest.raises(ValueError, match="there is no setting 'sise': there are size"):

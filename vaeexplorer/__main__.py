@@ -1,4 +1,6 @@
-"""The command line: python -m vaeexplorer train | evaluate | gradients | encode | datasets | checkpoints | doctor."""
+"""The command line: python -m vaeexplorer train | evaluate | gradients | demo | encode | datasets | checkpoints |
+doctor.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Literal, NoReturn, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from vaeexplorer import commands, evaluate_command, gradients_command, train_command
+from vaeexplorer import commands, demo_command, evaluate_command, gradients_command, train_command
 from vaeexplorer.configs import TrainConfig, VaeConfig, one_line
 
 METHODS = "elbo, prior, iwae, refined, ais, bdmc, grid, enumeration, exact, gap, representation"
@@ -83,6 +85,17 @@ def add_estimators(parser: argparse.ArgumentParser) -> None:
     add_patience(parser)
 
 
+def add_demo(parser: argparse.ArgumentParser) -> None:
+    """The options of `demo`: which one, with which settings."""
+    parser.add_argument("name", nargs="?", help="a name from --list")
+    parser.add_argument("--list", action="store_true", help="list the demonstrations and their settings")
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
+        help="settings, those that are not named at their defaults; without a scene, every scene is played",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="fixes all that is random [0]")
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m vaeexplorer", description=__doc__)
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -127,6 +140,9 @@ def build_parser() -> argparse.ArgumentParser:
     gradients = add("gradients", "measure estimators of the gradient at a model", gradients_command.gradients)
     add_question(gradients, 8, "?", ", or demo: a model in which everything is known exactly")
     add_estimators(gradients)
+
+    demo = add("demo", "play a demonstration of the lab and print its figures", demo_command.demo)
+    add_demo(demo)
 
     encode = add("encode", "write the codes of test images to a file", commands.encode)
     add_question(encode)

@@ -13,18 +13,21 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.driver import PROBE, VIEWPORT, AppServer, launch
+from tests.browser.driver import AppServer, launch
 from tests.browser.modules import Modules, serving
+from tests.browser.window import Window
 
 _servers: list[AppServer] = []
+FAILED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Put the servers' logs below the report of a test that failed."""
+    """Note that a test failed, and put the servers' logs below its report."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if report.failed:
+        item.stash[FAILED] = True
         report.sections += [(f"log of the app at {server.url}", server.log()) for server in _servers]
 
 
@@ -108,17 +111,26 @@ def console_errors() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="module")
+def window(browser: Any, address: str) -> Iterator[Window]:
+    """The page of a file's tests, with an empty cache for the first of them."""
+    shared = Window(browser, address)
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def page(browser: Any, console_errors: list[str]) -> Iterator[Any]:
-    """A page of 1440 x 900 with an empty cache and the probe; a console error or a foreign request fails the test."""
-    context = browser.new_context(viewport=VIEWPORT)
-    context.add_init_script(path=PROBE)
-    opened = context.new_page()
+def page(window: Window, console_errors: list[str], request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A page of 1440 x 900 as if it were new, with the probe; a console error or a foreign request fails the test."""
+    opened = window.open()
     opened.on("console", lambda message: _note(console_errors, message))
     opened.on("request", lambda request: _local(console_errors, request.url))
     opened.on("pageerror", lambda error: console_errors.append(f"uncaught: {error}"))
     yield opened
-    context.close()
+    if request.node.stash.get(FAILED, False):
+        window.close()
+    else:
+        window.clean()
     assert console_errors == [], "the browser's console shows errors"
 
 

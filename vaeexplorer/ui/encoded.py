@@ -25,7 +25,8 @@ OF_DATA = {"test": "Test images", "train": "Training images", "all": "All images
 
 # One of a kind at a time: two at once on the same cores are slower than one after the other.
 LANES = ("encoding", "embedding", "projection", "density", "download", "bounds", "posteriors", "gaps", "gradients")
-JOBS = Jobs(dict.fromkeys(LANES, 1), RESULT_BYTES)
+SHORT = {"demos": 2}  # seconds each, and people watch them side by side in two tabs
+JOBS = Jobs(dict.fromkeys(LANES, 1) | SHORT, RESULT_BYTES)
 
 
 @dataclass(frozen=True)

@@ -69,4 +69,7 @@ PAGES: dict[str, Entry] = {
     "train.py": Entry(
         "Train", ":material/model_training:", "Train a model and watch it learn, look back, compare.", needs_model=False
     ),
+    "lab.py": Entry(
+        "Lab", ":material/science:", "See what goes wrong and why: ten demonstrations for everyone.", needs_model=False
+    ),
 }

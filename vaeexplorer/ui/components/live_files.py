@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-COMPONENTS = ("shared", "explorer", "trainer", "mapper", "reconstructor", "bounder", "gradienter")
+COMPONENTS = ("shared", "explorer", "trainer", "mapper", "reconstructor", "bounder", "gradienter", "laboratory")
 BOOTSTRAP = FOLDER / "shared" / "bootstrap.js"
 KINDS = {".js", ".css"}
 SHARED_STYLES = {"base.css": "", "panels.css": "panel.js"}

@@ -8,8 +8,10 @@ export const FONT = 12;
 
 /** A canvas's drawing surface for its size on the page, in CSS pixels, cleared; null while it has no size. */
 export function surface(canvas) {
-  const { clientWidth: width, clientHeight: height } = canvas, ratio = window.devicePixelRatio || 1;
+  const { clientWidth: width, clientHeight: height } = canvas;
   if (!width || !height) return null;
+  const enlarged = Math.round((10 * canvas.getBoundingClientRect().width) / canvas.offsetWidth) / 10;  // for an audience
+  const ratio = (window.devicePixelRatio || 1) * enlarged;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
   const context = canvas.getContext("2d");
