@@ -1,15 +1,49 @@
-"""STAND-IN, to be replaced by its owner."""
+"""Posterior collapse: what happens to the code when it becomes too dear, exactly and on real models."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vaeexplorer.demos.demo import Demo, Moment, Settings, Slider
+from vaeexplorer.demos import collapse_curve, collapse_exact
+from vaeexplorer.demos.demo import Choice, Demo, Moment, Settings, Slider
 
 
 def run(settings: Settings, seed: int) -> Iterator[Moment]:
-    for i in range(20):
-        yield Moment((i + 1) / 20, f"Moment {i}.", {"value": i})
+    """The film of the scene that is chosen."""
+    return SCENES[str(settings["scene"])](settings, seed)
 
 
-DEMO = Demo("Posterior collapse", "A question?", ("A story.",), ("Notice.",), (Slider("size", "Size", 1, 10, 1, 5),), run, "", 1.0)
+SCENES = {"exact": collapse_exact.run, "rate_distortion": collapse_curve.run}
+
+DEMO = Demo(
+    title="Posterior collapse",
+    question="Why does a model sometimes stop using its code altogether?",
+    story=(
+        "A model describes each picture by a short list of numbers, its code, and draws the picture again from them.",
+        "A code has a price: every bit of detail in it is charged for. The models here are all the same but for "
+        "the price. If a part of the code costs more than it improves the picture, the model lets it go silent.",
+        "When the price is too high, everything falls silent. The model then returns the same blurred average whatever "
+        "it is shown: posterior collapse.",
+    ),
+    notice=(
+        "Read the rows from top to bottom: the dearer the code, the more the pictures that come back look alike.",
+        "Parts of the code do not fade evenly: one after the other falls silent, those that say least first.",
+        "In the bottom row the model's own check, the gap, is perfect: zero. It is the proof that nothing is left to be "
+        "wrong about, not that the model is good.",
+    ),
+    controls=(
+        Choice("scene", "Story", (("exact", "Which parts fall silent"), ("rate_distortion", "What a nat buys")),
+               "exact", "Known exactly for straight-line models; or measured on small neural networks."),
+        Slider("noise", "Noise the model expects", 0.01, 0.5, 0.01, collapse_exact.DEFAULTS["noise"],
+               "Variance of each pixel around the drawn picture. More noise: detail is worth less.", True, ("exact",)),
+        Slider("dimensions", "Numbers in the code", 2, 24, 1, int(collapse_exact.DEFAULTS["dimensions"]),
+               "How many there are to be used.", False, ("exact",)),
+        Slider("latent_dim", "Numbers in the code", 2, 20, 1, collapse_curve.DEFAULTS["latent_dim"],
+               "How many there are to be used.", False, ("rate_distortion",)),
+        Choice("steps", "Training", ((1000, "1,000 steps"), (3000, "3,000 steps")), collapse_curve.DEFAULTS["steps"],
+               "", ("rate_distortion",)),
+    ),
+    run=run,
+    source="Lucas, Tucker, Grosse and Norouzi 2019 (the linear model); Alemi et al. 2018 (rate and distortion)",
+    seconds=8.0,
+)  # fmt: skip

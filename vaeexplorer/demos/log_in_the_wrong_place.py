@@ -10,107 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vaeexplorer.demos.demo import Choice, Demo, Moment, Outcome, Settings, Slider
+from vaeexplorer.demos.two_bells import Bells, best_of, information, inside, one_bell, outside, points, truth
 from vaeexplorer.mixture_of_gaussians import MixtureOfGaussians
 from vaeexplorer.records import Estimate
 
-POINTS = (500, 1000)  # in the first and in the second group
-CENTRE, SPREADS = -2.0, (0.5, 0.8)  # of the first group; of both
-RATE, STEPS = 0.02, 2000
+RATE, STEPS = 0.02, 2000  # of Adam
 STARTS = {"between": (-1.0, 1.0), "crossed": (1.0, -1.0), "aside": (6.0, 8.0)}
-ROUNDS_A_MOMENT, SETTLED = 25, 1e-12  # of expectation maximisation; nats that the last one may still gain
+ROUNDS = 25  # of expectation maximisation from one moment to the next
 SHOWN, BARS = 60, 60  # points with threads; bars of the histogram
 TOGETHER = 0.05  # of a standard deviation: two bells so near are one
-
-
-@dataclass(frozen=True)
-class Bells:
-    """What a fit moves: logits of the weights, means and logarithms of the standard deviations, (2,) each."""
-
-    logits: Tensor
-    means: Tensor
-    log_stds: Tensor
-
-    @classmethod
-    def at(cls, means: tuple[float, float]) -> Bells:
-        zeros = torch.zeros(2, dtype=torch.float64)
-        start = torch.tensor(means, dtype=torch.float64)
-        return cls(*(values.clone().requires_grad_() for values in (zeros, start, zeros)))
-
-    @property
-    def parameters(self) -> list[Tensor]:
-        return [self.logits, self.means, self.log_stds]
-
-    def model(self) -> MixtureOfGaussians:
-        return MixtureOfGaussians(torch.softmax(self.logits, 0), self.means, self.log_stds.exp())
-
-
-def outside(model: MixtureOfGaussians, x: Tensor) -> Tensor:
-    """mean_x log sum_k w_k p(x|k), nats: the logarithm outside the sum, where it belongs."""
-    return model.log_marginal(x).mean()
-
-
-def inside(model: MixtureOfGaussians, x: Tensor, draws: int = 1) -> Tensor:
-    """mean_x E log (1/K) sum_l p(x|z_l) over K = draws of z from the prior, nats, exact.
-
-    K = 1 is E_z log p(x|z), the logarithm in the wrong place; more draws bring it nearer to log p(x), always from
-    below. How many of the K draws are the first bell is binomial, so the mean is a sum of K + 1 terms.
-    """
-    first, second = model.log_likelihood_table(x, torch.tensor([[0.0], [1.0]]))
-    counts = torch.arange(draws + 1, dtype=torch.float64)
-    parts = torch.stack([counts, draws - counts]) / draws
-    one = parts[0].log()[:, None] + first
-    other = parts[1].log()[:, None] + second
-    weights = torch.softmax(_log_chances(model, counts, draws), 0)
-    return (weights @ torch.logaddexp(one, other)).mean()
-
-
-def _log_chances(model: MixtureOfGaussians, counts: Tensor, draws: int) -> Tensor:
-    """log of the binomial chances that `counts` of the draws are the first bell."""
-    log_w = model.prior.log_weights.double()
-    ways = [math.lgamma(draws + 1) - math.lgamma(m + 1) - math.lgamma(draws - m + 1) for m in counts.tolist()]
-    return torch.tensor(ways, dtype=torch.float64) + counts * log_w[0] + (draws - counts) * log_w[1]
-
-
-@torch.no_grad()
-def best_of(x: Tensor, start: MixtureOfGaussians) -> Iterator[MixtureOfGaussians]:
-    """Expectation maximisation, a model per round, up from `start`: another way to the best mixture than gradients.
-
-    Each round sets q to the responsibilities, where the gap is 0, and then maximises E_q log p(x, z) in closed form.
-    """
-    model, before = start, -math.inf
-    while True:
-        q = model.true_posterior(x).probabilities
-        mass = q.sum(0)
-        means = (q * x).sum(0) / mass
-        variances = (q * (x - means) ** 2).sum(0) / mass
-        model = MixtureOfGaussians(mass / mass.sum(), means, variances.sqrt())
-        yield model
-        now = outside(model, x).item()
-        if now - before < SETTLED:
-            return
-        before = now
-
-
-def points(distance: float, seed: int) -> Tensor:
-    """The data, (1500, 1): one third N(-2, 0.5^2), the rest N(-2 + distance, 0.8^2)."""
-    noise = torch.randn(sum(POINTS), 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    first = CENTRE + SPREADS[0] * noise[: POINTS[0]]
-    return torch.cat([first, CENTRE + distance + SPREADS[1] * noise[POINTS[0] :]])
-
-
-def truth(distance: float) -> MixtureOfGaussians:
-    """The mixture that the points were drawn from."""
-    shares = torch.tensor(POINTS, dtype=torch.float64)
-    means = torch.tensor([CENTRE, CENTRE + distance], dtype=torch.float64)
-    return MixtureOfGaussians(shares / shares.sum(), means, torch.tensor(SPREADS, dtype=torch.float64))
 
 
 def steps_of_film(steps: int) -> list[int]:
@@ -131,19 +46,22 @@ def film(settings: Settings, seed: int, steps: int) -> Iterator[Moment]:
     distance, draws = float(settings["distance"]), int(settings["draws"])
     x, best = points(distance, seed), truth(distance)
     bells = {name: Bells.at(STARTS[str(settings["start"])]) for name in ("outside", "inside")}
+    fits = _models(bells)
+    yield Moment(0.0, _words(0, fits, draws), _data(0, x, fits, draws) | {"about": _about(x, distance, draws)})
     adam = torch.optim.Adam([p for one in bells.values() for p in one.parameters], lr=RATE)
-    rising, before = best_of(x, best), 0
-    for step in steps_of_film(steps):
+    rising = best_of(x, best)
+    for before, step in pairwise(steps_of_film(steps)):
         for _ in range(before, step):
             _climb(x, bells, draws, adam)
-        before = step
-        for best in islice(rising, ROUNDS_A_MOMENT):
-            pass
-        fits = {name: one.model() for name, one in bells.items()}
-        data = _data(x, fits, draws) | {"step": step, "best": round(outside(best, x).item(), 6)}
-        about = {} if step else {"about": _about(x, distance)}
+        *_, best = best, *islice(rising, ROUNDS)
+        fits = _models(bells)
+        data = _data(step, x, fits, draws) | {"best": round(outside(best, x).item(), 6)}
         ends = outcomes(x, fits, best, draws) if step == steps else ()
-        yield Moment(step / steps, _words(step, fits, draws), data | about, ends)
+        yield Moment(step / steps, _words(step, fits, draws), data, ends)
+
+
+def _models(bells: dict[str, Bells]) -> dict[str, MixtureOfGaussians]:
+    return {name: one.model() for name, one in bells.items()}
 
 
 def _climb(x: Tensor, bells: dict[str, Bells], draws: int, adam: torch.optim.Optimizer) -> None:
@@ -155,10 +73,10 @@ def _climb(x: Tensor, bells: dict[str, Bells], draws: int, adam: torch.optim.Opt
 
 
 @torch.no_grad()
-def _data(x: Tensor, fits: dict[str, MixtureOfGaussians], draws: int) -> dict[str, Any]:
+def _data(step: int, x: Tensor, fits: dict[str, MixtureOfGaussians], draws: int) -> dict[str, Any]:
     """What the picture needs of both fits: weights, means, stds, mean log p(x), goal, and what z says about x."""
     goals = {"outside": outside(fits["outside"], x), "inside": inside(fits["inside"], x, draws)}
-    return {
+    return {"step": step} | {
         name: {
             "weights": _rounded(model.prior.log_weights.exp()), "means": _rounded(model.means),
             "stds": _rounded(model.stds), "log_p": round(outside(model, x).item(), 6),
@@ -172,12 +90,7 @@ def _rounded(values: Tensor) -> list[float]:
     return [round(value, 6) for value in values.tolist()]
 
 
-def information(model: MixtureOfGaussians, x: Tensor) -> float:
-    """mean_x KL(p(z|x) || p(z)), nats: how much a point says about which bell made it, at most log 2."""
-    return model.prior.kl_per_dimension(model.true_posterior(x)).sum(-1).mean().item()
-
-
-def _about(x: Tensor, distance: float) -> dict[str, Any]:
+def _about(x: Tensor, distance: float, draws: int) -> dict[str, Any]:
     """The points as a histogram, some of them one by one, and where they come from; all of it in the first moment."""
     low, high = x.min().item(), x.max().item()
     counts = torch.histc(x, BARS, low, high).int().tolist()
@@ -185,7 +98,7 @@ def _about(x: Tensor, distance: float) -> dict[str, Any]:
     made = truth(distance)
     return {
         "low": round(low, 4), "high": round(high, 4), "counts": counts, "points": _rounded(chosen), "n": len(x),
-        "truth": {"weights": _rounded(made.prior.log_weights.exp()), "means": made.means.tolist(),
+        "draws": draws, "truth": {"weights": _rounded(made.prior.log_weights.exp()), "means": made.means.tolist(),
                   "stds": made.stds.tolist()},
     }  # fmt: skip
 
@@ -207,12 +120,6 @@ def _apart(model: MixtureOfGaussians) -> float:
     """How different the two bells are, in standard deviations of the narrower one."""
     means, stds = model.means.detach(), model.stds.detach()
     return ((means[0] - means[1]).abs().max((stds[0] - stds[1]).abs()) / stds.min()).item()
-
-
-def one_bell(x: Tensor) -> tuple[float, float, float]:
-    """The optimum with the log inside: mean and standard deviation of all points, and -(1/2) log(2 pi e s^2)."""
-    mean, std = x.mean().item(), x.std(correction=0).item()
-    return mean, std, -0.5 * math.log(2 * math.pi * math.e * std**2)
 
 
 @torch.no_grad()
@@ -268,26 +175,23 @@ DEMO = Demo(
     "The log in the wrong place",
     "Why may the logarithm not slip past the average?",
     (
-        "Each grey point was made by one of two bells, but nobody wrote down by which. That hidden choice is called z.",
-        "To learn both bells, one makes the points as probable as possible: average over the two choices of z, then "
-        "take the logarithm. Somebody asked: why not take the logarithm first and average afterwards?",
-        "Here both recipes start with the same two bells and learn from the same points. One moves a logarithm.",
+        "Each of these points was made by one of two bells, and nobody wrote down by which. That hidden choice is z.",
+        ("To learn both bells one makes the points as probable as possible: average over the two choices of z, then take "
+        "the logarithm. Somebody asked: why not take the logarithm first and average afterwards?"),
+        "Both recipes start with the same two bells and learn from the same points. They differ in where the log is.",
     ),
     (
-        "Threads show who must explain which point. On the left a point belongs to the bell that fits it. On the "
-        "right every point pulls at both bells.",
-        "So on the right each bell has the same task, the best single bell for all points, and the same task has the "
-        "same solution: the two become one.",
-        "The strip below says how sure one can be which bell made a point. On the right it fades to plain guessing: z "
-        "means nothing any more.",
-        "Put more draws of z inside the log and the right-hand fit comes back to life: from below it tends to the "
-        "left-hand one.",
+        ("Threads show which bell answers for which point. With the log outside, a point belongs to the bell that fits "
+        "it. With the log inside, every point pulls at both bells."),
+        ("So with the log inside each bell has the same task, the best single bell for all points, and the same task "
+        "has the same solution: the two become one."),
+        "The strip below the points says which bell made a point there. It fades to plain guessing: z means nothing.",
+        "Average more draws of z before the log, and the fit comes back to life; from below it tends to the other one.",
     ),
     (
         Choice(
-            "draws", "Draws averaged before the log",
-            ((1, "1: the wrong place"), (2, "2"), (5, "5"), (20, "20")), 1,
-            "On the right: draw z so many times, average p(x|z), then take the logarithm.",
+            "draws", "Draws of z averaged before the log", ((1, "1, the wrong place"), (2, "2"), (5, "5"), (20, "20")),
+            1, "In the second fit: draw z so many times, average p(x|z), then take the logarithm.",
         ),
         Slider("distance", "Distance of the two groups", 0.0, 8.0, 0.1, 3.5, "Between their centres, in units of x."),
         Choice(
@@ -297,6 +201,6 @@ DEMO = Demo(
         ),
     ),
     run,
-    "Text 003: question why one does not sample from the prior, and its answer",
+    "Text 003: the question why one does not sample from the prior, and its answer (Stack Exchange)",
     5.0,
 )  # fmt: skip

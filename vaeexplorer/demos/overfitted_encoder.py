@@ -1,15 +1,236 @@
-"""STAND-IN, to be replaced by its owner."""
+"""The encoder that overfits: it learns the training images by heart, and q of new images gets worse and worse."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 
-from vaeexplorer.demos.demo import Demo, Moment, Settings, Slider
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaeexplorer.bounds import importance, refined
+from vaeexplorer.bounds.families import paired_noise
+from vaeexplorer.configs import TrainConfig, VaeConfig
+from vaeexplorer.datasets import load
+from vaeexplorer.demos.demo import Choice, Demo, Moment, Outcome, Settings, Slider
+from vaeexplorer.demos.pixels import packed
+from vaeexplorer.distributions import DiagonalGaussian
+from vaeexplorer.records import Estimate
+from vaeexplorer.training import Training
+from vaeexplorer.vae import VAE
+
+LATENT_DIM, BATCH, LEARNING_RATE = 16, 100, 1e-3
+OLD, NEW = 16, 48  # training images and new ones that are looked at; the first SHOWN of each are seen
+SHOWN = 3
+MEASURED = (100, 250, 500, 1000, 1500, 2000, 3000, 4000, 6000, 8000)
+FIT_STEPS, FIT_DRAWS = 120, 4  # of the search for the best q of each image
+DRAWS = 200  # of each q behind a bound
+WATCH_DRAWS = 10  # behind the curve between two measurements
+DEFAULTS = {"images": 200, "steps": 4000, "hidden": 256}
+# REFERENCE.md, section 5: the test amortization gap of one seed at these steps.
+REFERENCE = {250: 0.52, 1000: 1.81, 2000: 3.96, 4000: 8.15, 8000: 14.47}
+
+
+@dataclass
+class Watched:
+    """The images that are looked at, training images first, and the best q that has been found for each so far."""
+
+    images: Tensor
+    best: DiagonalGaussian
+    old: int
+
+    def halves(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values of training images, values of new ones; images are the last axis."""
+        return values[..., : self.old], values[..., self.old :]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """ELBO of each watched image, nats: by the encoder's q and by the best diagonal q."""
+
+    encoder: np.ndarray
+    best: np.ndarray
 
 
 def run(settings: Settings, seed: int) -> Iterator[Moment]:
-    for i in range(20):
-        yield Moment((i + 1) / 20, f"Moment {i}.", {"value": i})
+    """Train, and at certain steps search for the best q of each watched image: how much better is it?"""
+    steps, generator = int(settings["steps"]), torch.Generator().manual_seed(seed)
+    training, watched = begin(settings, seed, generator)
+    due = {step for step in MEASURED if step <= steps}
+    found: dict[int, Bounds] = {}
+    data: dict[str, object] = {"originals": packed(pictured(watched, watched.images).numpy()), "steps": steps}
+    for step in range(steps + 1):
+        if step in due:
+            found[step] = yield from searching(training.vae, watched, step, steps, generator)
+            last = step == steps
+            yield Moment(step / steps, words(found, step, watched), measured(training.vae, watched, step, found[step]),
+                         outcomes_of(found, watched, settings) if last else ())  # fmt: skip
+        elif step in told(steps):
+            yield Moment(step / steps, waiting(step), data | seen(training.vae, watched, step, generator))
+            data = {}
+        if step < steps:
+            next(iter(training))
 
 
-DEMO = Demo("The encoder that overfits", "A question?", ("A story.",), ("Notice.",), (Slider("size", "Size", 1, 10, 1, 5),), run, "", 1.0)
+def begin(settings: Settings, seed: int, generator: torch.Generator) -> tuple[Training, Watched]:
+    """The model before its first step, its training by the ordinary loop, and the images to look at."""
+    digits, hidden = load("digits"), int(settings["hidden"])
+    known = black_and_white(digits.train)[torch.randperm(len(digits.train), generator=generator)]
+    known = known[: int(settings["images"])]
+    config = VaeConfig(image_shape=(1, 8, 8), hidden=(hidden, hidden), latent_dim=LATENT_DIM, binarization="none")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        vae = VAE(config)
+    how = TrainConfig(epochs=int(settings["steps"]), batch_size=BATCH, learning_rate=LEARNING_RATE, schedule="constant")
+    old = known[:OLD]
+    images = torch.cat([old, black_and_white(digits.test)[:NEW]])
+    with torch.no_grad():
+        q = vae.posterior(images)
+    return Training(vae, known, how, generator), Watched(images, q, len(old))
+
+
+def black_and_white(images: np.ndarray) -> Tensor:
+    """Grey values cut at one half."""
+    return torch.from_numpy(images >= 0.5).float()
+
+
+def told(steps: int) -> set[int]:
+    """Steps with a moment between the measurements, the closer the earlier."""
+    return {0, 5, 10, 20, 35, *range(50, 300, 50), *range(300, 1000, 100), *range(1000, steps, 200)}
+
+
+@torch.no_grad()
+def seen(vae: VAE, watched: Watched, step: int, generator: torch.Generator) -> dict[str, object]:
+    """The bound of the watched images by a few draws, and what comes back: by the encoder, by the best code so far."""
+    q = vae.posterior(watched.images)
+    draws = importance.log_weights(vae, watched.images, q, paired_noise(q, WATCH_DRAWS, generator))
+    bounds = [round(float(half.mean()), 3) for half in watched.halves(draws.mean(0).numpy())]
+    return {"step": step, "bound": bounds, **pictures(vae, watched, q)}
+
+
+def pictures(vae: VAE, watched: Watched, q: DiagonalGaussian) -> dict[str, object]:
+    both = {"by_encoder": q.mean, "by_search": watched.best.mean}
+    return {name: packed(pictured(watched, vae.decode(z[None])[0]).numpy()) for name, z in both.items()}
+
+
+def pictured(watched: Watched, images: Tensor) -> Tensor:
+    """Those of the watched images that are seen."""
+    return torch.cat([images[:SHOWN], images[watched.old : watched.old + SHOWN]])
+
+
+def searching(
+    vae: VAE, watched: Watched, step: int, steps: int, generator: torch.Generator
+) -> Generator[Moment, None, Bounds]:
+    """Look for the best diagonal q of each watched image, from the better of the encoder's and the last one found."""
+    with torch.no_grad():
+        q = vae.posterior(watched.images)
+        noise = paired_noise(q, DRAWS, generator)
+        watched.best = better(vae, watched.images, q, watched.best, noise)
+    start = refined.Fits([(torch.arange(len(watched.images)), watched.best)], torch.zeros(1, len(watched.images)))
+    fits = refined.fit_all(
+        vae, watched.images, "diagonal", steps=FIT_STEPS, samples=FIT_DRAWS, generator=generator, starts=start
+    )
+    for number, (_, fit) in enumerate(fits):
+        best = fit.best
+        assert isinstance(best, DiagonalGaussian)
+        watched.best = best
+        if number % 4 == 3:
+            with torch.no_grad():
+                data = {"step": step, "searching": True, **pictures(vae, watched, q)}
+            yield Moment(step / steps, f"Step {step:,}: training pauses. A better code is searched for, image by image.", data)
+    with torch.no_grad():
+        watched.best = better(vae, watched.images, q, watched.best, noise)
+        return Bounds(elbos(vae, watched.images, q, noise), elbos(vae, watched.images, watched.best, noise))
+
+
+def better(vae: VAE, x: Tensor, a: DiagonalGaussian, b: DiagonalGaussian, noise: Tensor) -> DiagonalGaussian:
+    """Of each image the q with the greater ELBO by the same draws."""
+    first = torch.from_numpy(elbos(vae, x, a, noise) >= elbos(vae, x, b, noise))[:, None]
+    return DiagonalGaussian(torch.where(first, a.mean, b.mean), torch.where(first, a.log_std, b.log_std))
+
+
+def elbos(vae: VAE, x: Tensor, q: DiagonalGaussian, noise: Tensor) -> np.ndarray:
+    """ELBO of q for each image (B,), float64 nats, averaged over the noise (S, B, D)."""
+    return importance.log_weights(vae, x, q, noise).double().mean(0).numpy()
+
+
+def measured(vae: VAE, watched: Watched, step: int, found: Bounds) -> dict[str, object]:
+    """A measurement for the picture: pairs (training images, new images)."""
+    with torch.no_grad():
+        again = pictures(vae, watched, vae.posterior(watched.images))
+    gaps = [gap_of(half) for half in watched.halves(found.best - found.encoder)]
+    return {
+        "step": step, **again, "gap": [[round(one.value, 3), round(one.stderr, 3)] for one in gaps],
+        "bound": [round(float(half.mean()), 3) for half in watched.halves(found.encoder)],
+        "best": [round(float(half.mean()), 3) for half in watched.halves(found.best)],
+    }  # fmt: skip
+
+
+def gap_of(gaps: np.ndarray) -> Estimate:
+    return Estimate.mean_of(gaps, kind="lower bound", over="images", name="amortization_gap")
+
+
+def words(found: dict[int, Bounds], step: int, watched: Watched) -> str:
+    old, new = (gap_of(half) for half in watched.halves(found[step].best - found[step].encoder))
+    return (
+        f"Step {step:,}: the encoder loses {old.value:.1f} nats against the best code on practised images, "
+        f"{new.value:.1f} on new ones."
+    )
+
+
+def waiting(step: int) -> str:
+    return f"Step {step:,}: the model practises." if step else "Before the first step: the model has seen nothing yet."
+
+
+def outcomes_of(found: dict[int, Bounds], watched: Watched, settings: Settings) -> tuple[Outcome, ...]:
+    """The amortization gap of new images at REFERENCE's steps, that of practised images, and both bounds at the end.
+
+    Bands, with 200 images and networks of 256: see BANDS.
+    """
+    promised = all(settings[name] == DEFAULTS[name] for name in ("images", "hidden"))
+    outcomes = []
+    for step in (step for step in REFERENCE if step in found):
+        old, new = (gap_of(half) for half in watched.halves(found[step].best - found[step].encoder))
+        outcomes.append(_outcome(f"new_gap_{step}", f"Gap on new images at step {step:,}", new,
+                                 BANDS[step] if promised else None))  # fmt: skip
+    outcomes.append(_outcome(f"practised_gap_{step}", f"Gap on practised images at step {step:,}", old,
+                             OLD_BAND if promised else None))  # fmt: skip
+    return tuple(outcomes)
+
+
+def _outcome(name: str, title: str, gap: Estimate, band: tuple[float, float] | None) -> Outcome:
+    return Outcome(name, title, Estimate(gap.value, gap.stderr, gap.n, gap.kind, gap.over, name), None, band)
+
+
+BANDS = {step: (0.4 * gap, 1.6 * gap) for step, gap in REFERENCE.items()}
+OLD_BAND = (0.0, 0.8)
+
+DEMO = Demo(
+    title="The encoder that overfits",
+    question="Can a model get worse at reading pictures while its drawing is still fine?",
+    story=(
+        "A model has two halves. The encoder reads a picture and writes its code, a short list of numbers; the decoder "
+        "draws a picture from a code.",
+        "This one practises on few pictures, over and over. Every now and then training pauses, and for each picture "
+        "the best code there is is searched for by trying, without the encoder.",
+        "On pictures it has practised on, the encoder is about as good as the search. On pictures it has never seen, "
+        "it falls behind more and more: it has learned its pictures by heart instead of learning to read.",
+    ),
+    notice=(
+        "Compare the two lower rows on the right: the decoder can draw the new pictures well, if somebody finds the "
+        "code. The encoder no longer does.",
+        "The red area is what the encoder loses: the amortization gap. It stays thin on the left and grows on the right.",
+        "More pictures to practise on, or a smaller network, shrink it.",
+    ),
+    controls=(
+        Slider("images", "Pictures to practise on", 50, 1400, 1, DEFAULTS["images"], "How many digits it trains on.", True),
+        Choice("steps", "Training", ((1000, "1,000 steps"), (2000, "2,000"), (4000, "4,000"), (8000, "8,000")),
+               DEFAULTS["steps"], "How long it practises."),
+        Choice("hidden", "Size of the networks", ((32, "small"), (256, "large")), DEFAULTS["hidden"],
+               "How much they can learn by heart."),
+    ),
+    run=run,
+    source="Cremer, Li and Duvenaud 2018, section 3 and 5.5",
+    seconds=25.0,
+)  # fmt: skip

@@ -6,6 +6,7 @@ Three stories: the exact linear-Gaussian model with a growing code, a model of h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from vaeexplorer.demos import prior_sampling_digits, prior_sampling_dimensions, prior_sampling_gradient
 from vaeexplorer.demos.demo import SCENE, Choice, Demo, Moment, Settings, Slider
@@ -18,7 +19,10 @@ STORIES: dict[str, Callable[[Settings, int], Iterator[Moment]]] = {
 
 
 def run(settings: Settings, seed: int) -> Iterator[Moment]:
-    return STORIES[str(settings[SCENE])](settings, seed)
+    """The moments of the story that is asked for; each says in its data which one it is of: `scene`."""
+    scene = str(settings[SCENE])
+    for moment in STORIES[scene](settings, seed):
+        yield replace(moment, data={SCENE: scene, **moment.data})
 
 
 DEMO = Demo(

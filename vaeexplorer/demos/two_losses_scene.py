@@ -1,0 +1,67 @@
+"""What a moment of "Two losses in one" holds: both losses, and where codes lie and where the encoder says they lie."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vaeexplorer.demos.demo import Outcome
+from vaeexplorer.demos.two_losses_learner import REACH, SPACING, Reading
+from vaeexplorer.records import Estimate
+
+ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+TOP = len(ALPHABET) - 1
+CELLS = 400  # of one cloud: a larger one is told by every second code of the lattice, or fewer
+DIGITS = 5  # of the losses, behind the point
+
+
+def lane_data(reading: Reading) -> dict[str, Any]:
+    """One VAE as a picture needs it: u, s, e (means over the test images, nats), and of each shown image the cloud of
+    its true codes, q as [mean, mean, std, std], and what the decoder makes of the mean of q, as text.
+    """
+    u, s = round(float(reading.u.mean()), DIGITS), round(float(reading.s.mean()), DIGITS)
+    q = np.concatenate([reading.mean, reading.std], 1)
+    return {
+        "u": u, "s": s, "e": round(u - s, DIGITS), "q": [[round(float(v), 3) for v in row] for row in q],
+        "clouds": [cloud(log) for log in reading.log_posterior.T], "means": [told(m) for m in reading.means],
+    }  # fmt: skip
+
+
+def cloud(log_density: np.ndarray) -> list[Any]:
+    """A density on the lattice as [left, low, distance, columns, text]: a character of ALPHABET for the square root of
+    each code's share of the highest one, row by row upwards, within the box where it is not 0.
+    """
+    side = math.isqrt(len(log_density))
+    levels = np.rint(TOP * np.exp((log_density - log_density.max()) / 2)).astype(int).reshape(side, side)
+    rows, columns = (np.flatnonzero(levels.any(axis)) for axis in (1, 0))
+    low, left = int(rows[0]), int(columns[0])
+    stride = 1
+    while math.ceil((rows[-1] + 1 - low) / stride) * math.ceil((columns[-1] + 1 - left) / stride) > CELLS:
+        stride += 1
+    box = levels[low : rows[-1] + 1 : stride, left : columns[-1] + 1 : stride]
+    place = [round(at * SPACING - REACH, 3) for at in (left, low)]
+    return [*place, round(stride * SPACING, 3), box.shape[1], "".join(ALPHABET[v] for v in box.ravel())]
+
+
+def told(picture: np.ndarray) -> str:
+    """Grey values in [0, 1] as characters of ALPHABET, row by row downwards."""
+    return "".join(ALPHABET[v] for v in np.rint(TOP * picture.clip(0, 1)).astype(int).ravel())
+
+
+def losses(reading: Reading, prefix: str = "", bands: Mapping[str, tuple[float, float]] | None = None,
+           whose: str = "") -> tuple[Outcome, ...]:  # fmt: skip
+    """U, S and E of the test images as outcomes; the error is that of the mean over images."""
+    named: Sequence[tuple[str, str, np.ndarray, str]] = (
+        ("u", "U, what training sees", reading.u, "The sum of the two losses below."),
+        ("s", "S, surprise of the model", reading.s, "How badly the decoder's world explains the images."),
+        ("e", "E, gap of the encoder", reading.gap, "How far the encoder's answers are from the right ones."),
+    )
+    return tuple(
+        Outcome(prefix + key, title + (f" ({whose})" if whose else ""),
+                Estimate.mean_of(values, kind="exact", over="test images", name=prefix + key),
+                band=(bands or {}).get(prefix + key), words=words)
+        for key, title, values, words in named
+    )  # fmt: skip

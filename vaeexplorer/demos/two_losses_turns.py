@@ -1,0 +1,104 @@
+"""The scene in which decoder and encoder learn in turns: a path that falls straight down, then goes aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vaeexplorer.bounds import METHODS
+from vaeexplorer.demos.demo import Moment, Outcome, Settings
+from vaeexplorer.demos.two_losses_learner import Learner, Reading, read, test_images
+from vaeexplorer.demos.two_losses_scene import about, lane_data, losses, moved
+from vaeexplorer.records import Estimate
+from vaeexplorer.vae import VAE
+
+PHASE = 40  # steps in a row
+TOGETHER, EVERY = 300, 30  # steps of both before they take turns, and how often these are shown
+TURNS, STEPS = (6, 30), 600  # fewest and most turns; steps of each player in all turns
+CHECKED = 60  # test images for which S is added up anew, by the method of the Bounds page, before and after a turn
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one player changed: its name, and by how much U, S and E moved, nats."""
+
+    part: str
+    u: float
+    s: float
+    e: float
+
+
+def turns(settings: Settings, seed: int) -> Iterator[Moment]:
+    """First both learn together, then the decoder and the encoder for `phase` steps each, and so on."""
+    phase = int(settings["phase"])
+    pairs = max(TURNS[0], min(TURNS[1], STEPS // phase))
+    learner, total = Learner(seed), TOGETHER + 2 * pairs * phase
+    reading = read(learner.vae)
+    yield Moment(0.0, "Both are new: the decoder's world is a blur, the encoder guesses at random.",
+                 {"about": about(), **_data(learner, reading, "")})  # fmt: skip
+    for _ in range(TOGETHER // EVERY):
+        learner.steps("both", EVERY)
+        before, reading = reading, read(learner.vae)
+        yield Moment(learner.done / total, f"First they learn together. {moved('both', before, reading)}",
+                     _data(learner, reading, "both"))  # fmt: skip
+    done: list[Turn] = []
+    for number in range(2 * pairs):
+        part, first = ("decoder", "encoder")[number % 2], reading
+        for steps in (phase // 2, phase - phase // 2):
+            if number == 2 * pairs - 1 and steps == phase // 2:
+                checked = _checked(learner.vae)
+            learner.steps(part, steps)
+            reading = read(learner.vae)
+            if learner.done < total:
+                yield Moment(learner.done / total, moved(part, first, reading), _data(learner, reading, part))
+        done.append(Turn(part, *(float(getattr(reading, name).mean() - getattr(first, name).mean())
+                                 for name in ("u", "s", "gap"))))  # fmt: skip
+    shift = abs(_checked(learner.vae) - checked)
+    outcomes = (*_outcomes(done, shift, phase == PHASE), *losses(reading, bands=BANDS if phase == PHASE else None))
+    yield Moment(1.0, moved(part, first, reading), _data(learner, reading, part), outcomes)
+
+
+def _data(learner: Learner, reading: Reading, part: str) -> dict[str, object]:
+    return {"part": part, "step": learner.done, "lanes": [lane_data(reading)]}
+
+
+@torch.no_grad()
+def _checked(vae: VAE) -> float:
+    """S, the mean over a few images, by a finer lattice that looks closer where q and the images' own codes are."""
+    *_, last = METHODS["grid"].run(vae, test_images()[:CHECKED], samples=METHODS["grid"].samples)
+    assert last.record is not None
+    return -float(last.record.value.mean())
+
+
+# Three seeds (0, 1, 2) gave: see the report of the tests; REFERENCE: |dS| < 1e-6 with the decoder frozen.
+BANDS: dict[str, tuple[float, float]] = {}
+
+
+def _outcomes(done: list[Turn], shift: float, promised: bool) -> tuple[Outcome, ...]:
+    """What the turns of each player did."""
+    by = {part: [turn for turn in done if turn.part == part] for part in ("encoder", "decoder")}
+    largest = max(shift, *(abs(turn.s) for turn in by["encoder"]))
+    raised = sum(turn.e > 0 for turn in by["decoder"])
+    lowered = -sum(turn.u for turn in by["encoder"]), -sum(turn.u for turn in by["decoder"])
+    turns_of = f"{len(by['encoder'])} turns"
+    return (
+        Outcome("s_moved_by_encoder", "Largest move of S while the encoder learned",
+                Estimate(largest, 0.0, len(by["encoder"]), "exact", "turns of the encoder", "s_moved_by_encoder"),
+                theory=0.0, band=(0.0, 1e-6), words="S belongs to the decoder alone: the encoder cannot move it."),
+        Outcome("e_moved_by_encoder", "Gap E: change by one turn of the encoder",
+                Estimate.mean_of(np.array([turn.e for turn in by["encoder"]]), kind="exact", over="turns",
+                                 name="e_moved_by_encoder"),
+                band=(-0.2, 0.0) if promised else None, words="All that the encoder can do is shrink the gap."),
+        Outcome("e_moved_by_decoder", "Gap E: change by one turn of the decoder",
+                Estimate.mean_of(np.array([turn.e for turn in by["decoder"]]), kind="exact", over="turns",
+                                 name="e_moved_by_decoder"),
+                band=(0.0, 0.2) if promised else None,
+                words=f"In {raised} of {turns_of} the gap grew: the right answers walk away from the encoder's."),
+        Outcome("unseen_share", "Share of U's fall of which S saw nothing",
+                Estimate(lowered[0] / sum(lowered), 0.0, len(done), "exact", "turns", "unseen_share", ""),
+                band=(0.0, 1.0) if promised else None,
+                words="The encoder's turns: U fell, the model became no better. Text 001 calls this meandering."),
+    )  # fmt: skip
