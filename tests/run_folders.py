@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,8 +85,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 @contextlib.contextmanager
-def ended(process: subprocess.Popen) -> Iterator[subprocess.Popen]:
-    """The process and those that it started are gone afterwards, whatever happens."""
+def ended(process: Any) -> Iterator[Any]:
+    """The process (a Popen or Forks) and those that it started are gone afterwards, whatever happens."""
     try:
         yield process
     finally:

@@ -8,6 +8,7 @@ import torch
 
 from vaeexplorer.configs import TrainConfig, VaeConfig
 from vaeexplorer.datasets import load
+from vaeexplorer.demos.collapse_exact import theory
 from vaeexplorer.elbo import ElboTerms
 from vaeexplorer.training import train
 from vaeexplorer.vae import VAE
@@ -22,21 +23,6 @@ def digits():
     """Grey values / 16 of the 1437 training digits, without their mean."""
     images = load("digits").train.astype(np.float64)
     return images - images.mean(0)
-
-
-def theory(images, beta):
-    """Active dimensions, rate and reconstruction term (nats) at the optimum of the linear VAE.
-
-    With lambda_j the eigenvalues of the data's covariance, a dimension is in use where lambda_j > beta s2; rate =
-    1/2 sum log(lambda_j / (beta s2)) over these; the squared error is beta s2 in each direction in use and lambda_j in
-    the others (reverse water-filling).   Source: Lucas et al. 2019; Cover & Thomas, theorem 10.3.3.
-    """
-    eigenvalues = np.linalg.eigvalsh(np.cov(images.reshape(len(images), -1).T, bias=True))[::-1]
-    level = beta * VARIANCE
-    used = eigenvalues[:LATENT_DIM][eigenvalues[:LATENT_DIM] > level]
-    error = level * len(used) + eigenvalues[len(used) :].sum()
-    constant = -0.5 * images[0].size * math.log(2 * math.pi * VARIANCE)
-    return len(used), 0.5 * np.log(used / level).sum(), constant - 0.5 * error / VARIANCE
 
 
 @torch.no_grad()
@@ -63,13 +49,13 @@ def test_the_linear_vae_collapses_as_theory_says(digits, beta):
     for _ in train(vae, x, settings, torch.Generator().manual_seed(0)):
         pass
     terms = exact_terms(vae, x)
-    active, rate, reconstruction = theory(digits, beta)
+    optimum = theory(digits, beta, VARIANCE, LATENT_DIM)
     kl = terms.kl_per_dimension.mean(0).numpy()
-    assert active == ACTIVE[beta]
+    assert optimum.active == ACTIVE[beta]
     # By theory .0123 nats or more, or none; over three seeds .0113 or more where in use, .0012 or less elsewhere.
-    assert (kl > 0.005).sum() == active
+    assert (kl > 0.005).sum() == optimum.active
     # Over three seeds the rate was off by .7 % at beta 1, and by .006 nats above.
-    assert kl.sum() == pytest.approx(rate, rel=0.01, abs=0.01)
+    assert kl.sum() == pytest.approx(optimum.rate, rel=0.01, abs=0.01)
     # What is trained cannot exceed its optimum; it fell short of it by .005 to .067 nats.
-    short = reconstruction - beta * rate - (terms.reconstruction.mean().item() - beta * kl.sum())
+    short = optimum.reconstruction - beta * optimum.rate - (terms.reconstruction.mean().item() - beta * kl.sum())
     assert -1e-3 < short < 0.1

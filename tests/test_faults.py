@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -15,26 +14,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.forks import Forks
 from tests.run_folders import ROOT, SMALL, command, cut_at, differences, ended, rows, train, wait_for
 from vaeexplorer import checkpoints, run_desk, run_files, run_state, runs
 from vaeexplorer.run_files import Status
 
 pytest.importorskip("resource", reason="limits, signals and forks as POSIX has them")
 EPOCHS = ["--epochs", "6"]  # 30 steps
-KILLED_RUN = [*SMALL, "--epochs", "700"]  # some seconds
+KILLED_RUN = [*SMALL, "--epochs", "300"]
+LIFE = 45  # steps after which a process waits to be killed: 20 lives are over before these epochs
 LONG_RUN = [*SMALL, "--epochs", "100000"]
 
 
-def worker(arguments: list[str], log: str, apart: float) -> None:
-    """`train` in a process forked from one that has torch loaded already: two seconds less than a fresh one."""
-    run_desk.SAVE_APART_SECONDS = run_desk.SAVE_SECONDS = apart  # in the middle of epochs as well
+def hasty(before: int) -> None:
+    """From now on: save often, in the middle of epochs as well. `before` a step: a short life that goes beyond it."""
+    run_desk.SAVE_APART_SECONDS = run_desk.SAVE_SECONDS = 0.02
     run_desk.SAVE_SHARE, run_desk.FLUSH_SECONDS = 1.0, 0.05
-    with open(log, "a") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    from vaeexplorer.__main__ import main
+    if before < 0:
+        return
+    decide, began = run_desk.Desk.decide, []
 
-    sys.exit(main(["train", *arguments]))
+    def look(self: run_desk.Desk) -> int:
+        began.append(self.training.step)
+        if self.training.step >= began[0] + LIFE and runs.status(self.folder).step > before:
+            time.sleep(600)
+        time.sleep(0.004)  # longer than a step takes, so that a life has moments enough to be killed at
+        return decide(self)
+
+    run_desk.Desk.decide = look
+
+
+def limited(size: int) -> None:
+    """From now on no file of this process can grow beyond so many bytes: any system has that."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def gone_on(process, path: Path, step: int) -> None:
@@ -43,82 +57,63 @@ def gone_on(process, path: Path, step: int) -> None:
     wait_for(lambda: not alive() or runs.status(path).step > step)
 
 
-@pytest.fixture(scope="module")
-def forks():
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.test_faults", "vaeexplorer.worker", "sklearn.datasets", "torch._dynamo"])
-    return context
-
-
-@pytest.fixture
-def forked(forks, tmp_path):
-    """Start `train` by a fork; whatever is left at the end is killed."""
-    started = []
-
-    def start(*arguments, apart=0.02):
-        process = forks.Process(target=worker, args=(list(arguments), str(tmp_path / "log"), apart))
-        process.start()
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.join()
-
-
 # --- killed
 
 
-def test_killed_twenty_times_in_a_row_and_nothing_is_lost(forked, tmp_path):
-    whole, path, log = tmp_path / "whole", tmp_path / "run", tmp_path / "log"
-    uninterrupted = forked(*KILLED_RUN, "--run-dir", str(whole))
-    gone_on(uninterrupted, whole, 0)  # by now the server of the forks is warm
+def test_killed_twenty_times_in_a_row_and_nothing_is_lost(tmp_path):
+    whole, path = tmp_path / "whole", tmp_path / "run"
+    uninterrupted = Forks("train", *KILLED_RUN, "--run-dir", str(whole), first=(hasty, -1))
     moments, saved = random.Random(0), [0]
-    for kills in range(20):
-        before = run_files.read_status(path).step
-        process = forked(*KILLED_RUN, "--run-dir", str(path), "--resume")
-        if kills % 4:  # the others are killed while they begin
-            gone_on(process, path, before)
-        time.sleep(moments.uniform(0, 0.1))
-        process.kill()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL, (process.exitcode, log.read_text())
-        assert runs.status(path).state == "interrupted" and not runs.status(path).live
-        if kills:
-            saved.append(run_state.State.from_bytes(run_state.read(path)).step)
-            checkpoints.read_tensors(path / "last.safetensors")
-    assert saved == sorted(saved) and len(set(saved)) > 10
-    last = forked("--run-dir", str(path), "--resume")
-    last.join()
-    uninterrupted.join()
-    assert (last.exitcode, uninterrupted.exitcode) == (0, 0), log.read_text()
+    with ended(uninterrupted):
+        gone_on(uninterrupted, whole, 0)  # by now the server of the forks is warm
+        for kills in range(20):
+            before = run_files.read_status(path).step
+            process = Forks("train", *KILLED_RUN, "--run-dir", str(path), "--resume", first=(hasty, before))
+            with ended(process):
+                if kills % 4:  # the others are killed while they begin
+                    gone_on(process, path, before)
+                time.sleep(moments.uniform(0, 0.1))
+                process.kill()
+                _, err = process.communicate(60)
+                assert process.returncode == -signal.SIGKILL, (process.returncode, err)
+            assert runs.status(path).state == "interrupted" and not runs.status(path).live
+            if kills:
+                saved.append(run_state.State.from_bytes(run_state.read(path)).step)
+                checkpoints.read_tensors(path / "last.safetensors")
+        assert saved == sorted(saved) and len(set(saved)) > 10
+        with ended(Forks("train", "--run-dir", str(path), "--resume", first=(hasty, -1))) as last:
+            _, err = last.communicate(120)
+            assert last.returncode == 0, err
+        _, err = uninterrupted.communicate(120)
+        assert uninterrupted.returncode == 0, err
     assert differences(path, whole) == []
     assert [p.name for p in path.rglob(".*")] == []  # nothing half-written stays
 
 
-def test_the_command_itself_killed(tmp_path):
-    """As a user has it: fresh processes, saves a second apart."""
+def test_the_command_itself_killed(tmp_path, capsys):
+    """As a user has it: fresh processes, saves a second apart. In slow motion until it is killed."""
     whole, path = tmp_path / "whole", tmp_path / "run"
-    arguments = [*SMALL, "--epochs", "500"]
-    with ended(command(whole, *arguments)) as uninterrupted:
-        for moment in (0.1, 1.3):
-            before = run_files.read_status(path).step
-            with ended(command(path, *arguments, "--resume")) as process:
-                gone_on(process, path, before)
-                time.sleep(moment)
-                process.send_signal(signal.SIGKILL)
-                assert process.wait(30) == -signal.SIGKILL, process.communicate()
-            assert runs.status(path).state == "interrupted"
+    arguments = [*SMALL, "--epochs", "100"]
+    path.mkdir()
+    for saves in (False, True):
+        before, state = run_files.read_status(path).step, run_files.version_of(path / "resume.safetensors")
+        run_files.write_order(path, run_files.Order("run", pace=10.0))
         with ended(command(path, *arguments, "--resume")) as process:
-            for one, target in ((uninterrupted, whole), (process, path)):
-                out, err = one.communicate(timeout=120)
-                assert one.returncode == 0, err
-                assert out.splitlines()[-1] == str(target / "last.safetensors")
+            gone_on(process, path, before)
+            if saves:
+                wait_for(lambda state=state: run_files.version_of(path / "resume.safetensors") != state)
+            else:
+                time.sleep(0.1)
+            process.send_signal(signal.SIGKILL)
+            assert process.wait(30) == -signal.SIGKILL, process.communicate()
+        assert runs.status(path).state == "interrupted"
+    for target, more in ((path, ["--resume"]), (whole, [])):
+        assert train(target, *arguments, *more) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == str(target / "last.safetensors")
     assert differences(path, whole) == []
 
 
-def test_killed_before_anything_was_saved(tmp_path, forked):
+def test_killed_before_anything_was_saved(tmp_path):
     path = tmp_path / "run"
     train(path, *SMALL, *EPOCHS)
     (path / "resume.safetensors").unlink()
@@ -187,27 +182,15 @@ def test_a_worker_that_cannot_begin_says_why():
 # --- a full disk
 
 
-def limited(path: Path, size: int, *arguments: str) -> subprocess.CompletedProcess:
-    """`train` in a process whose files cannot grow beyond so many bytes: any system has that."""
-    code = (
-        "import resource, sys\n"
-        "from vaeexplorer.__main__ import main\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code, "train", *arguments, "--run-dir", str(path)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-
-
 def test_no_room_for_the_state(tmp_path, monkeypatch):
     path, whole = tmp_path / "run", tmp_path / "whole"
     cut_at(monkeypatch, 12, path, *SMALL, *EPOCHS)
     before = {name: (path / name).read_bytes() for name in ("resume.safetensors", "last.safetensors")}
-    done = limited(path, len(before["resume.safetensors"]) - 100, "--resume")
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
-    assert "the disk is full (File too large); the state of step 7 is kept: make room" in done.stderr
+    size = len(before["resume.safetensors"]) - 100
+    with ended(Forks("train", "--resume", "--run-dir", str(path), first=(limited, size))) as done:
+        _, err = done.communicate(timeout=120)
+        assert done.returncode == 2 and err.count("\n") == 1 and "Traceback" not in err
+    assert "the disk is full (File too large); the state of step 7 is kept: make room" in err
     assert {name: (path / name).read_bytes() for name in before if name.startswith("resume")} == {
         "resume.safetensors": before["resume.safetensors"]
     }
@@ -256,9 +239,9 @@ def test_a_disk_that_is_really_full(tmp_path):
     if mounted.returncode:
         return  # nobody but root may do that; the tests above do without
     try:
-        with ended(command(disk / "run", *SMALL, "--epochs", "100000")) as process:
+        with ended(Forks("train", *LONG_RUN, "--run-dir", str(disk / "run"))) as process:
             _, err = process.communicate(timeout=120)
-        assert process.returncode == 2
+            assert process.returncode == 2
         assert "the disk is full (No space left on device)" in err and "Traceback" not in err
         status = runs.status(disk / "run")
         assert status.state == "failed" and status.error.startswith("the disk is full")
@@ -386,22 +369,17 @@ def test_two_runs_started_at_once(tmp_path):
     """In one folder: one trains, the other gets a line. With automatic names: each has its own."""
     path = tmp_path / "run"
     arguments = [*SMALL, "--epochs", "60"]
-    with ended(command(path, *arguments)) as one, ended(command(path, *arguments)) as two:
+    words = ["train", *arguments, "--run-dir", str(path)]
+    with ended(Forks(*words)) as one, ended(Forks(*words)) as two:
         results = [(p.communicate(timeout=120), p.returncode) for p in (one, two)]
     (_, good), ((out, err), bad) = sorted(results, key=lambda result: result[1])
     assert (good, bad) == (0, 2)
     assert out == "" and err.count("\n") == 1
     assert "another process is training the run in" in err or "already holds a run" in err
     assert runs.status(path).state == "finished"
-    processes = []
-    for _ in range(2):
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "vaeexplorer", "train", *SMALL, "--epochs", "1", "--json"], cwd=ROOT,
-                stdout=subprocess.PIPE, text=True,
-            )
-        )  # fmt: skip
-    named = {json.loads(process.communicate(timeout=120)[0])["run"] for process in processes}
+    words = ["train", *SMALL, "--epochs", "1", "--json"]
+    with ended(Forks(*words)) as one, ended(Forks(*words)) as two:
+        named = {json.loads(p.communicate(timeout=120)[0])["run"] for p in (one, two)}
     assert len(named) == 2 and all(runs.status(Path(name)).state == "finished" for name in named)
 
 

@@ -1,4 +1,7 @@
-"""Several processes train one run as torchrun starts them: the same results, whatever their number; one writes."""
+"""Several processes train one run as torchrun starts them: the same results, whatever their number; one writes.
+
+Two tests begin with a real torchrun; where it is not the point, its processes are forked.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests import leaving
+from tests.forks import Forks
 from tests.leaving import left_at
 from tests.run_folders import ROOT, descendants, ended, rows, train, wait_for
 from vaeexplorer import checkpoints, costs, run_desk, run_state, runs
@@ -24,17 +28,19 @@ SMALL = ["--dataset", "digits", "--hidden", "16", "--latent-dim", "2", "--batch-
 EPOCHS = ["--epochs", "6"]
 
 
-def torchrun(path: Path, *arguments: str, count: int = 2) -> subprocess.Popen:
+def torchrun(path: Path, *arguments: str) -> subprocess.Popen:
+    """`torchrun` itself, on a port that is free."""
     return subprocess.Popen(
-        [*launcher(count), "-m", "vaeexplorer", "train", *arguments, "--run-dir", str(path)],
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+         "-m", "vaeexplorer", "train", *arguments, "--run-dir", str(path)],
         cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
 
 
-def launcher(count: int) -> list[str]:
-    """`torchrun`, on a port that is free."""
-    return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+def forked(path: Path, *arguments: str, **how: Any) -> Forks:
+    """The processes that torchrun would start."""
+    return Forks("train", *arguments, "--run-dir", str(path), **{"count": 2, **how})
 
 
 def finish(process: subprocess.Popen) -> str:
@@ -88,12 +94,7 @@ def test_resumed_with_another_number_of_processes(alone, tmp_path, monkeypatch):
         return saved()
 
     def three(leave: int, *arguments: str) -> int:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-        command = [*launcher(3), leaving.__file__, str(leave), "train", *arguments, "--run-dir", str(path)]
-        with ended(
-            subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                             env=environment)
-        ) as process:  # fmt: skip
+        with ended(forked(path, *arguments, count=3, first=(left_at, leave))) as process:
             _, err = process.communicate(timeout=120)
             assert process.returncode != 0, err
         return saved()
@@ -113,7 +114,7 @@ def test_resumed_with_another_number_of_processes(alone, tmp_path, monkeypatch):
 
 def test_orders_reach_all_processes(tmp_path):
     path = tmp_path / "run"
-    with ended(torchrun(path, *SMALL, "--epochs", "100000")) as process:
+    with ended(forked(path, *SMALL, "--epochs", "100000")) as process:
         wait_for(lambda: runs.status(path).step > 10)
         runs.order(path, "pause")
         wait_for(lambda: runs.status(path).state == "paused")
@@ -139,16 +140,16 @@ def test_a_killed_process_ends_them_all_and_the_run_is_resumed(tmp_path):
         assert "python -m vaeexplorer: another process of this run has ended; the state of step" in err
     assert (runs.status(path).state, runs.status(path).live) == ("failed", False)
     step = run_state.State.from_bytes(run_state.read(path)).step
-    with ended(torchrun(path, "--resume")) as process:
+    with ended(forked(path, "--resume")) as process:
         wait_for(lambda: runs.status(path).state == "running" and runs.status(path).step > step + 5)
-        os.killpg(process.pid, signal.SIGTERM)  # as Ctrl-C or the end of a session reaches them all
+        process.send_signal(signal.SIGTERM)  # as Ctrl-C or the end of a session reaches them all
         process.communicate(timeout=60)
     assert runs.status(path).state == "interrupted"
     assert run_state.State.from_bytes(run_state.read(path)).step > step
 
 
 def test_divergence_is_told_once(tmp_path):
-    with ended(torchrun(tmp_path / "run", *SMALL, *EPOCHS, "--learning-rate", "1e20")) as process:
+    with ended(forked(tmp_path / "run", *SMALL, *EPOCHS, "--learning-rate", "1e20")) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode != 0 and out == ""
     assert err.count("the run diverged at step") == 1
@@ -158,7 +159,7 @@ def test_divergence_is_told_once(tmp_path):
 
 def test_a_mistake_is_told_once_and_nobody_waits(tmp_path):
     began = time.monotonic()
-    with ended(torchrun(tmp_path / "run", "--dataset", "digitz")) as process:
+    with ended(forked(tmp_path / "run", "--dataset", "digitz")) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode != 0 and out == ""
     assert err.count("no data set 'digitz'") == 1

@@ -305,9 +305,10 @@ def test_without_data_the_pen_draws_one_picture(page: Any, url: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_narrow_page_stays_within_its_width(browser: Any, url: str, theme: str) -> None:
-    context = browser.new_context(viewport={"width": 420, "height": 900}, color_scheme=theme, reduced_motion="reduce")
-    page = visit(context.new_page(), url)
+def test_a_narrow_page_stays_within_its_width(page: Any, url: str, theme: Any) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.emulate_media(color_scheme=theme)
+    visit(page, url)
     page.get_by_text("All chosen images, and their mean").click()
     for summary in page.get_by_text("Show the formula").all():
         summary.click()
@@ -320,7 +321,6 @@ def test_a_narrow_page_stays_within_its_width(browser: Any, url: str, theme: str
     )
     assert small == []
     assert page.locator(".bounder").get_attribute("data-theme") == theme
-    context.close()
 
 
 def test_everything_has_a_name_keys_reach_it_and_the_formula_its_sources(page: Any, url: str) -> None:

@@ -546,9 +546,10 @@ def test_held_out_images_that_cannot_be_encoded_are_said_to_be_missing(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_narrow_page_stays_within_its_width(browser: Any, url: str, theme: str) -> None:
-    context = browser.new_context(viewport={"width": 420, "height": 900}, color_scheme=theme, reduced_motion="reduce")
-    page = compared(visit(context.new_page(), url))
+def test_a_narrow_page_stays_within_its_width(page: Any, url: str, theme: Any) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.emulate_media(color_scheme=theme)
+    compared(visit(page, url))
     wide = page.get_by_test_id("stMain").evaluate("main => [main.scrollWidth, main.clientWidth]")
     assert wide[0] <= wide[1]
     small = page.locator(".reconstructor").evaluate(
@@ -558,7 +559,6 @@ def test_a_narrow_page_stays_within_its_width(browser: Any, url: str, theme: str
     )
     assert small == []
     assert page.locator(".reconstructor").get_attribute("data-theme") == theme
-    context.close()
 
 
 def test_the_formula_names_its_source(page: Any, url: str) -> None:

@@ -354,9 +354,9 @@ def test_streamlit_hears_of_the_step_on_release_only(page: Any, url: str) -> Non
     assert len(sent) > before
 
 
-def test_stillness_is_respected(browser: Any, url: str) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    page = visit(context.new_page(), url)
+def test_stillness_is_respected(page: Any, url: str) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    visit(page, url)
     page.wait_for_timeout(1000)
     strip = Strip(page)
     strip.press(0.9)
@@ -366,7 +366,6 @@ def test_stillness_is_respected(browser: Any, url: str) -> None:
         page.wait_for_timeout(40)
         assert reconstructions(page).tobytes() in known
     strip.release()
-    context.close()
 
 
 # ---- orders
@@ -604,9 +603,10 @@ def test_a_hidden_page_asks_for_nothing(page: Any, url: str, folder: Path) -> No
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [390, 1440])
-def test_no_sideways_scrolling(browser: Any, url: str, width: int, scheme: Any) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    page = visit(context.new_page(), url)
+def test_no_sideways_scrolling(page: Any, url: str, width: int, scheme: Any) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.emulate_media(color_scheme=scheme)
+    visit(page, url)
     assert page.locator(".trainer").get_attribute("data-theme") == scheme
     wide = page.get_by_test_id("stMain").evaluate("main => [main.scrollWidth, main.clientWidth]")
     assert wide[0] <= wide[1]
@@ -624,7 +624,6 @@ def test_no_sideways_scrolling(browser: Any, url: str, width: int, scheme: Any) 
             && parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.className)"""
     )
     assert small == []
-    context.close()
 
 
 @pytest.mark.parametrize("dims", [1, 2, 50])

@@ -15,6 +15,9 @@ from tests.browser.driver import PROBE, VIEWPORT
 
 MEDIA = {"media": "screen", "color_scheme": "light", "reduced_motion": "no-preference", "forced_colors": "none"}
 LASTING = ("add_init_script", "expose_function", "expose_binding", "set_extra_http_headers", "set_default_timeout")
+FORGET = """() => {
+    try { localStorage.clear(); sessionStorage.clear(); return true; } catch (error) { return false; }
+}"""
 NATIVE = "() => [Date, setTimeout, requestAnimationFrame, fetch].every((f) => String(f).includes('[native code]'))"
 
 
@@ -50,7 +53,8 @@ class Window:
             return self.close()
         page.unroute_all(behavior="ignoreErrors")
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))
-        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        if not page.evaluate(FORGET):  # the browser's own page of an app that is gone
+            return self.close()
         page.goto(self.blank)
         page.mouse.up()
         page.mouse.move(0, 0)

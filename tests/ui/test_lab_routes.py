@@ -206,6 +206,19 @@ def test_two_demonstrations_run_side_by_side(hand: Hand, monkeypatch: pytest.Mon
     assert ask().json["fraction"] == pytest.approx(1 / COUNT)
 
 
+def test_a_film_that_waits_for_room_is_never_begun_once_it_is_left(hand: Hand) -> None:
+    for seed in (0, 1):
+        until(1, seed=seed)
+    waiting = ask(seed=2)
+    assert (waiting.status, waiting.json["text"]) == (202, jobs.WAITING)
+    ask(route="leave", seed=2)
+    hand.go.release(100)
+    for seed in (0, 1):
+        assert to_the_end(seed=seed).status == 200
+    assert to_the_end(seed=3).status == 200
+    assert hand.begun == 3
+
+
 def test_what_diverges_is_told_and_can_be_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
 

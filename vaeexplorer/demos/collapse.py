@@ -19,17 +19,23 @@ DEMO = Demo(
     title="Posterior collapse",
     question="Why does a model sometimes stop using its code altogether?",
     story=(
-        "A model describes each picture by a short list of numbers, its code, and draws the picture again from them.",
-        "A code has a price: every bit of detail in it is charged for. The models here are all the same but for "
-        "the price. If a part of the code costs more than it improves the picture, the model lets it go silent.",
-        "When the price is too high, everything falls silent. The model then returns the same blurred average whatever "
-        "it is shown: posterior collapse.",
+        "A model describes each picture by a short list of numbers, its code, and draws the picture again from it.",
+        "What a code tells has a price, and the models here differ in nothing but this price.",
+        (
+            "A part of the code that costs more than it improves the picture falls silent. If all of them do, that is "
+            "posterior collapse: whatever the model is shown, it draws the same blurred average."
+        ),
     ),
     notice=(
-        "Read the rows from top to bottom: the dearer the code, the more the pictures that come back look alike.",
-        "Parts of the code do not fade evenly: one after the other falls silent, those that say least first.",
-        "In the bottom row the model's own check, the gap, is perfect: zero. It is the proof that nothing is left to be "
-        "wrong about, not that the model is good.",
+        "From top to bottom the code gets dearer, and the pictures that come back look more and more alike.",
+        (
+            "The numbers of the code do not fade together: one after the other falls silent, the least useful first. "
+            "Theory (the black marks) says which, before any training."
+        ),
+        (
+            "In the second story, look at the gap, which says how far the model is from its own best reading of a "
+            "picture. At the highest price it is zero, and the model is useless: there is nothing left to read."
+        ),
     ),
     controls=(
         Choice("scene", "Story", (("exact", "Which parts fall silent"), ("rate_distortion", "What a nat buys")),

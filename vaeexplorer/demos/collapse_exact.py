@@ -23,7 +23,7 @@ from vaeexplorer.records import Estimate
 PRICES = (1.0, 4.0, 8.0, 16.0)  # beta: what a nat of code costs, in nats of reconstruction
 SHOWN = (3, 0, 7, 4, 1)  # a test image of each of these classes
 STEPS, RATE = 4000, 5e-3
-MOMENTS = 90
+MOMENTS, EVERY = 90, 200
 IN_USE = 0.005  # nats: by theory a dimension has more than this, or none, unless it lies within 1 % of the limit
 DEFAULTS = {"noise": 0.05, "dimensions": 16}
 
@@ -135,8 +135,9 @@ def run(settings: Settings, seed: int, steps: int = STEPS) -> Iterator[Moment]:
 
 
 def moments_at(steps: int) -> set[int]:
-    """0, the last step, and others that lie the closer the earlier they are."""
-    return {0, steps, *(round(math.expm1(math.log1p(steps) * i / MOMENTS)) for i in range(25, MOMENTS))}
+    """0, the last step, and others that lie the closer the earlier they are, none more than EVERY steps apart."""
+    early = (round(math.expm1(math.log1p(steps) * i / MOMENTS)) for i in range(25, MOMENTS))
+    return {0, steps, *early, *range(EVERY, steps, EVERY)}
 
 
 def first(data: Digits, expected: list[Theory]) -> dict[str, object]:

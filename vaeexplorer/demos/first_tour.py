@@ -22,6 +22,7 @@ from vaeexplorer.datasets import load, unit_floats
 from vaeexplorer.demos import tour_words
 from vaeexplorer.demos.demo import Choice, Demo, Moment, Outcome, Settings
 from vaeexplorer.elbo import term_estimates
+from vaeexplorer.latent_model import LatentModel
 from vaeexplorer.records import Estimate
 from vaeexplorer.vae import VAE
 
@@ -145,14 +146,14 @@ def _posterior(found: Measured) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def lattice_averages(vae: VAE, x: Tensor, log_marginal: float) -> dict[str, float]:
+def lattice_averages(model: LatentModel, x: Tensor, log_marginal: float) -> dict[str, float]:
     """Averages over q(z|x) by a lattice, in double: reconstruction, kl, gap = KL(q || p(z|x)), nats.
 
     sum_i w_i f(z_i), w_i in proportion to q(z_i), z = mean + std u, u evenly spaced up to 6 on both axes: for smooth f
     the error falls faster than any power of the spacing, 0.15 standard deviations here.
     Args: x (1, ...); log_marginal: log p(x).
     """
-    model, x = in_double(vae), x.double()
+    model, x = in_double(model), x.double()
     q = model.posterior(x)
     axis = torch.linspace(-REACH, REACH, POINTS, dtype=torch.float64)
     u = torch.cartesian_prod(axis, axis)

@@ -18,13 +18,13 @@ from vaeexplorer.distributions import DiagonalGaussian
 from vaeexplorer.mixture_of_gaussians import MixtureOfGaussians
 from vaeexplorer.records import Estimate
 
-FIT, COUNT = 60, 24  # moments of fitting, and then of counting draws
-STEPS, RATE = 3, 0.12  # of a moment of fitting; share of the way to go, near the end
-LONGEST = 0.25  # of a step, in standard deviations of q and in log s
+FIT, COUNT = 50, 24  # moments of fitting, and then of counting draws
+STEPS, RATE = 2, 0.1  # of a moment of fitting; share of the way to go, near the end
+LONGEST = 0.2  # of a step, in standard deviations of q and in log s
 NODES, REACH = 1201, 10.0  # of the quadrature, and how many standard deviations it reaches
 DRAWS, SHOWN, MOST = 200, 40, 100_000  # draws for a moment of fitting, those shown of them, and those counted at last
 FAR = 6.0  # distance of humps, in their standard deviations, from which one hardly feels the other
-STARTS = {"narrow": 0.6, "wide": 4.0}
+STARTS = {"narrow": 1.0, "wide": 4.0}
 
 DIRECTIONS = ("q_p", "p_q")
 
@@ -79,6 +79,15 @@ class Target:
             return (self.mass * (self.log_prob(self.nodes) - q.log_prob(self.nodes))).sum()
         x = q.mean + q.std * self._t
         return (self._normal * (q.log_prob(x) - self.log_prob(x))).sum()
+
+    def spread(self, q: Gaussian, direction: str) -> float:
+        """Standard deviation of one draw's cost, by quadrature. Rare dear draws make the one of a sample too small."""
+        if direction == "p_q":
+            cost, mass = self.log_prob(self.nodes) - q.log_prob(self.nodes), self.mass
+        else:
+            x = q.mean + q.std * self._t
+            cost, mass = q.log_prob(x) - self.log_prob(x), self._normal
+        return math.sqrt(max(0.0, float((mass * cost**2).sum() - (mass * cost).sum() ** 2)))
 
     def draw(self, q: Gaussian, direction: str, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draws from where the KL looks, and the cost of each: the log-ratio whose mean is the KL."""
@@ -182,15 +191,17 @@ def _fit_text(target: Target, fits: dict[str, Gaussian], step: int) -> str:
 
 
 def _count_text(n: int, told: dict[str, Any]) -> str:
-    words = [f"{told[name]['drawn'][0]:.3f} ± {told[name]['drawn'][1]:.3f} (exact {told[name]['own']:.3f})"
-             for name in DIRECTIONS]  # fmt: skip
+    words = []
+    for name in DIRECTIONS:
+        value, stderr, _ = told[name]["drawn"]
+        words.append(f"{value:.4f} ± {stderr:.4f} (exact {max(0.0, told[name]['own']):.4f})")
     return f"{n:,} draws: KL(q ‖ p) is {words[0]}, KL(p ‖ q) is {words[1]} nats."
 
 
 def outcomes_of(target: Target, fits: dict[str, Gaussian], counts: dict[str, Count]) -> tuple[Outcome, ...]:
-    """Bands. KL(p || q): its best q has the target's mean and variance: to 2 % of the width, what 180 steps leave.
+    """Bands. KL(p || q): its best q has the target's mean and variance: to 2 % of the width, what 100 steps leave.
     KL(q || p): never above -log(share of its hump), as p is at least that share of the hump, and less than 0.03
-    below it for humps 6 widths apart, where q is at most a tenth too wide. Estimates by draws: 5 standard errors around the exact value.
+    below it for humps 6 widths apart, where q is at most a tenth too wide. Estimates by draws: 5 exact standard errors (`spread`) around the exact value.
     """
     one, both = fits["q_p"], fits["p_q"]
     hump = int((target.humps - one.mean).abs().argmin())
@@ -215,15 +226,15 @@ def outcomes_of(target: Target, fits: dict[str, Gaussian], counts: dict[str, Cou
                 (target.mean - close, target.mean + close), "The target's own mean, where there may be nothing."),
         Outcome("width_p_q", "width of the q of KL(p ‖ q)", exact(both.std.item(), "std of q", ""), target.std,
                 (target.std - close, target.std + close), "The target's own width: it covers all of the mass."),
-        *(_drawn(kl[name], counts[name], words, over) for name, words, over in (
+        *(_drawn(kl[name], target.spread(fits[name], name), counts[name], words, over) for name, words, over in (
             ("q_p", "KL(q ‖ p) by drawing", "draws of q"), ("p_q", "KL(p ‖ q) by drawing", "draws of p"))),
     )  # fmt: skip
 
 
-def _drawn(kl: float, count: Count, title: str, over: str) -> Outcome:
+def _drawn(kl: float, spread: float, count: Count, title: str, over: str) -> Outcome:
     name = "drawn_q_p" if over == "draws of q" else "drawn_p_q"
     estimate = Estimate(count.mean, count.stderr, count.n, "unbiased", over, "mean log-ratio")
-    wide = 5 * count.stderr + 1e-6
+    wide = 5 * spread / math.sqrt(count.n) + 1e-9
     return Outcome(name, title, estimate, kl, (kl - wide, kl + wide), "Monte Carlo beside the exact value.")
 
 
@@ -247,7 +258,7 @@ DEMO = Demo(
     controls=(
         Slider("distance", "Distance of the humps", 0.0, 8.0, 0.25, 7.0, "In widths of a hump."),
         Slider("share", "Share of the left hump", 0.1, 0.9, 0.05, 0.5, "How much of the target lies on the left."),
-        Slider("start", "q begins at", -6.0, 6.0, 0.25, 1.0, "Where both fits begin."),
+        Slider("start", "q begins at", -6.0, 6.0, 0.25, 1.0, "At 0, with equal shares, it cannot choose."),
         Choice("width", "q begins", (("narrow", "narrow"), ("wide", "wide")), "narrow"),
     ),
     run=run,

@@ -176,31 +176,42 @@ DEMO = Demo(
     "Why may the logarithm not slip past the average?",
     (
         "Each of these points was made by one of two bells, and nobody wrote down by which. That hidden choice is z.",
-        ("To learn both bells one makes the points as probable as possible: average over the two choices of z, then take "
-        "the logarithm. Somebody asked: why not take the logarithm first and average afterwards?"),
+        (
+            "To learn both bells one makes the points as probable as possible: average over the two choices of z, then "
+            "take the logarithm. Somebody asked: why not take the logarithm first and average afterwards?"
+        ),
         "Both recipes start with the same two bells and learn from the same points. They differ in where the log is.",
     ),
     (
-        ("Threads show which bell answers for which point. With the log outside, a point belongs to the bell that fits "
-        "it. With the log inside, every point pulls at both bells."),
-        ("So with the log inside each bell has the same task, the best single bell for all points, and the same task "
-        "has the same solution: the two become one."),
+        (
+            "Threads show which bell answers for which point. With the log outside, a point belongs to the bell that "
+            "fits it. With the log inside, every point pulls at both bells."
+        ),
+        (
+            "So with the log inside each bell has the same task, the best single bell for all points, and the same "
+            "task has the same solution: the two become one."
+        ),
         "The strip below the points says which bell made a point there. It fades to plain guessing: z means nothing.",
         "Average more draws of z before the log, and the fit comes back to life; from below it tends to the other one.",
     ),
     (
         Choice(
-            "draws", "Draws of z averaged before the log", ((1, "1, the wrong place"), (2, "2"), (5, "5"), (20, "20")),
-            1, "In the second fit: draw z so many times, average p(x|z), then take the logarithm.",
+            "draws",
+            "Draws of z averaged before the log",
+            ((1, "1, the wrong place"), (2, "2"), (5, "5"), (20, "20")),
+            1,
+            "In the second fit: draw z so many times, average p(x|z), then take the logarithm.",
         ),
         Slider("distance", "Distance of the two groups", 0.0, 8.0, 0.1, 3.5, "Between their centres, in units of x."),
         Choice(
-            "start", "The bells begin",
+            "start",
+            "The bells begin",
             (("between", "between the groups"), ("crossed", "the other way round"), ("aside", "far to one side")),
-            "between", "Where they begin makes no difference to where the wrong recipe ends.",
+            "between",
+            "Where they begin makes no difference to where the wrong recipe ends.",
         ),
     ),
     run,
     "Text 003: the question why one does not sample from the prior, and its answer (Stack Exchange)",
     5.0,
-)  # fmt: skip
+)

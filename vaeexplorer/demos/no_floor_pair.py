@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vaeexplorer.configs import VaeConfig
-from vaeexplorer.demos.stacked import Stack
-from vaeexplorer.distributions import LOG_TWO_PI
+from vaeexplorer.demos.stacked import Stack, fresh
+from vaeexplorer.distributions import LOG_TWO_PI, GaussianLikelihood
 from vaeexplorer.records import Estimate
-from vaeexplorer.vae import VAE
 
 NAMES = ("learned", "fixed")
-CONFIG = VaeConfig(
-    image_shape=(1, 8, 8), hidden=(64, 64), latent_dim=10, likelihood="gaussian_learned", likelihood_std=1.0
-)
+LONGEST = 1000.0  # gradient, nats
+NOISE = 2**32  # noise of q has other seeds than the weights
+CONFIG = VaeConfig.model_validate(
+    {
+        "image_shape": (1, 8, 8), "hidden": (64, 64), "latent_dim": 10,
+        "likelihood": "gaussian_learned", "likelihood_std": 1.0,
+    }
+)  # fmt: skip
 
 
 class Pair:
@@ -27,13 +32,15 @@ class Pair:
     """
 
     def __init__(self, x: Tensor, variance: float, rate: float, seed: int) -> None:
-        self.x, self.generator = x, torch.Generator().manual_seed(seed)
-        vae = fresh_weights(VAE(CONFIG), self.generator).double()
-        self.stack, self.prior, self.likelihood = Stack([vae, vae]), vae.prior, vae.likelihood
+        self.x, self.generator = x, torch.Generator().manual_seed(seed + NOISE)
+        vae = fresh(CONFIG, seed).double()
+        self.stack, self.prior = Stack([vae, vae]), vae.prior
+        self.likelihood = GaussianLikelihood(1.0, vae.config.output, "learned")
         start = torch.tensor([0.0, 0.5 * math.log(variance)], dtype=torch.float64)
         self.log_std = nn.Parameter(start.view(2, 1, 1, 1, 1))
         self.likelihood.log_std = self.log_std
-        self.adam = torch.optim.Adam([*self.stack.parameters(), self.log_std], lr=rate, fused=True)
+        self.moved = [*self.stack.parameters(), self.log_std]
+        self.adam = torch.optim.Adam(self.moved, lr=rate, fused=True)
 
     @property
     def stds(self) -> tuple[float, float]:
@@ -51,9 +58,18 @@ class Pair:
             )
         self.adam.zero_grad()
         (-elbos.sum()).backward()
-        if self.log_std.grad is not None:
-            self.log_std.grad[NAMES.index("fixed")] = 0.0
+        self._tame([p.grad for p in self.moved if p.grad is not None])
         self.adam.step()
+
+    def _tame(self, gradients: list[Tensor]) -> None:
+        """Hold the fixed noise level, and cut each model's gradient to a length of 1000: a draw in the tail of a narrow
+        bell has a gradient of millions, from which Adam would need a thousand steps to recover.
+        """
+        gradients[-1][NAMES.index("fixed")] = 0.0
+        lengths = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0).sqrt()
+        shorter = (LONGEST / lengths).clamp(max=1.0)
+        for gradient in gradients:
+            gradient.mul_(shorter.view(-1, *(1 for _ in gradient.shape[1:])))
 
     def _elbos(self, x: Tensor, draws: int) -> Tensor:
         """The ELBO of each image by each draw of q, (2, draws, B) nats; its KL exact."""
@@ -69,8 +85,7 @@ class Pair:
         Source: Kingma & Welling 2014, eq. 3.
         """
         learned, fixed = self._elbos(x, draws).mean(-1).numpy()
-        about = {"kind": "lower bound", "over": "draws of q for each image", "name": "ELBO", "unit": "nats per image"}
-        return Estimate.mean_of(learned, **about), Estimate.mean_of(fixed, **about)
+        return _elbo_of(learned), _elbo_of(fixed)
 
     @torch.no_grad()
     def reconstructions(self, x: Tensor) -> Tensor:
@@ -78,15 +93,9 @@ class Pair:
         return self.stack.decode(self.stack.posterior(x).mean)
 
 
-def fresh_weights(vae: VAE, generator: torch.Generator) -> VAE:
-    """Weights and biases of dense layers as torch begins them, uniform in +-1 / sqrt(inputs), but from a generator of
-    one's own: other threads may draw from torch's global one meanwhile.
-    """
-    for layer in (module for module in vae.modules() if isinstance(module, nn.Linear)):
-        reach = 1 / math.sqrt(layer.in_features)
-        for parameter in (layer.weight, layer.bias):
-            parameter.data.uniform_(-reach, reach, generator=generator)
-    return vae
+def _elbo_of(values: np.ndarray) -> Estimate:
+    over = "draws of q for each image"
+    return Estimate.mean_of(values, kind="lower bound", over=over, name="ELBO", unit="nats per image")
 
 
 def ceiling(std: float, pixels: int) -> float:

@@ -41,7 +41,7 @@ DEMO = Demo(
         "the same factor each time.",
         "The average over random codes does not scatter around the truth. It is too low, nearly always: the few codes "
         "that matter were not drawn.",
-        "Ten draws of the encoder do what 10^28 random ones could not.",
+        "Ten draws of the encoder do what 10²⁸ random ones could not.",
         "The same holds for the gradient: without the weight of each draw, nothing of the picture is left in it.",
     ),
     controls=(

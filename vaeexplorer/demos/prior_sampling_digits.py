@@ -15,6 +15,7 @@ from vaeexplorer import checkpoints, datasets
 from vaeexplorer.bounds import log_weights, stages
 from vaeexplorer.bounds.importance import PriorProposal, Sums
 from vaeexplorer.demos.demo import Moment, Outcome, Settings
+from vaeexplorer.demos.prior_sampling_dimensions import factor_of
 from vaeexplorer.records import Estimate
 from vaeexplorer.vae import VAE
 
@@ -42,6 +43,7 @@ class Race:
         self.model, self.x, self.shown, self.generator = model, x, shown, generator
         self.proposals = {"prior": PriorProposal(model), "encoder": model.posterior(x)}
         self.sums = {name: Sums(len(x), draws, x.device) for name in self.proposals}
+        self.found: dict[str, dict[str, np.ndarray | None]] = {}  # statistics of the sums, once per moment
         self.best = -math.inf
         self.new: dict[str, Tensor] = {}  # codes of the shown image that are to be looked at
 
@@ -53,6 +55,7 @@ class Race:
                 weights = log_weights(self.model, self.x, q, noise).double()
                 self.sums[name].add(weights)
                 self._look(name, q.sample(noise)[:, self.shown], weights[:, self.shown])
+            self.found[name] = self.sums[name].statistics()
 
     def _look(self, name: str, z: Tensor, weights: Tensor) -> None:
         self.new[name] = z[-1]
@@ -62,15 +65,16 @@ class Race:
 
     def values(self, name: str) -> np.ndarray:
         """log p(x) so far of each image, (B,) nats."""
-        value = self.sums[name].statistics()["value"]
-        assert value is not None
-        return value
+        return self._of(name, "value")
 
     def counting(self, name: str) -> np.ndarray:
         """How many draws count, effectively, (B,)."""
-        size = self.sums[name].statistics()["effective_sample_size"]
-        assert size is not None
-        return size
+        return self._of(name, "effective_sample_size")
+
+    def _of(self, name: str, statistic: str) -> np.ndarray:
+        values = self.found[name][statistic]
+        assert values is not None
+        return values
 
     def pictures(self) -> dict[str, str]:
         return {name: encoded(self.model.decode(z[None, None])) for name, z in self.new.items()}
@@ -130,7 +134,8 @@ def _text(k: int, race: Race) -> str:
     draws = "1 random code" if k == 1 else f"{k:,} random codes"
     if power < 0.5:
         return f"{draws}: as good as the encoder's here. A simple picture can be hit by luck."
-    return f"{draws}, and the picture still seems 10^{power:.0f} times less likely than the encoder's draws show it to be."
+    times = factor_of(encoder - prior)
+    return f"{draws}: by them the picture seems {times} less likely than the encoder's draws show it to be."
 
 
 def _carefully(race: Race, draws: int) -> Iterator[Moment]:
@@ -168,7 +173,7 @@ def outcomes_of(race: Race, draws: int, truth: list[float]) -> tuple[Outcome, ..
                 None, None, "The same number of draws, from where the picture's code must be."),
         Outcome("short", "how far random codes fall short of the encoder's",
                 mean(encoder - prior, "unbiased", "log p(x) by q - log p(x) by the prior"), None,
-                BAND if draws == 5000 else None, "At 5,000 draws about 50 nats: a factor of 10^22."),
+                BAND if draws == 5000 else None, "At 5,000 draws about 50 nats: a factor of 10²²."),
         Outcome("counting", f"how many of {draws:,} random codes count", counting, None,
                 (1.0, 3.0) if draws >= 1000 else None, "The effective sample size: one lucky draw decides alone."),
         Outcome("truth", "the shown picture, carefully", best, None, None,

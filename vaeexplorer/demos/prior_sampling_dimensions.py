@@ -24,6 +24,7 @@ REPEATS = 24  # of the whole experiment: what an error bar needs
 ENCODER_DRAWS = 10
 WIDER = 1.1  # the encoder's q against the true posterior: an encoder is never perfect
 GATE = 3.0  # standard deviations of the posterior on each side that count as explaining a number of x
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 SHOWN, FURTHEST = 150, 10  # draws whose way is drawn: the first ones, and those that come furthest
 
 
@@ -145,13 +146,13 @@ def _text(k: int, draws: int, hits: int, short: float) -> str:
         return f"A code of {numbers}: {came}. The average over all of them is right."
     if short < 1:
         return f"A code of {numbers}: {came}. The average begins to come out too low, by {short:.2f} nats."
-    return f"A code of {numbers}: {came}. The average comes out {_factor(short)} too small."
+    return f"A code of {numbers}: {came}. The average comes out {factor_of(short)} too small."
 
 
-def _factor(nats: float) -> str:
-    """exp(nats) in words."""
+def factor_of(nats: float) -> str:
+    """exp(nats) in words: "12 times", "10¹⁸ times"."""
     power = nats / math.log(10)
-    return f"{math.exp(nats):.0f} times" if power < 3 else f"10^{power:.0f} times"
+    return f"{math.exp(nats):.0f} times" if power < 3 else f"10{str(round(power)).translate(RAISED)} times"
 
 
 def outcomes_of(k: int, draws: int, exact: Exact, missed: np.ndarray, encoder: np.ndarray) -> tuple[Outcome, ...]:

@@ -1,4 +1,4 @@
-"""Several VAEs of one shape side by side: each layer of all of them is one batch of matrix products."""
+"""Small VAEs for films: weights of a seed, and several of one shape side by side as one batch of matrix products."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from vaeexplorer.configs import VaeConfig
 from vaeexplorer.distributions import DiagonalGaussian
 from vaeexplorer.vae import VAE
 
@@ -58,7 +59,7 @@ class Stack:
         with torch.no_grad():
             for name, part in self._parts():
                 own = getattr(vae, name)
-                for (layer, kind), tensor in ((key, tensor) for key, tensor in part):
+                for (layer, kind), tensor in part:
                     getattr(own[layer], kind).copy_(tensor[number])
         return vae
 
@@ -73,6 +74,19 @@ class Stack:
 
 
 KINDS = ("weight", "bias")
+
+
+@torch.no_grad()
+def fresh(config: VaeConfig, seed: int) -> VAE:
+    """A dense VAE whose weights are drawn as torch draws them, uniform within 1 / sqrt(inputs), by a generator of its
+    own: torch's global one belongs to everybody, and two films may be made at the same time.
+    """
+    vae, generator = VAE(config), torch.Generator().manual_seed(seed)
+    for layer in (module for module in vae.modules() if isinstance(module, nn.Linear)):
+        reach = layer.in_features**-0.5
+        for tensor in (layer.weight, layer.bias):
+            tensor.uniform_(-reach, reach, generator=generator)
+    return vae
 
 
 class Dense:

@@ -60,8 +60,8 @@ STEPS = (
             these two numbers, nothing else, and paints the picture anew: grey where it is not sure.
 
             The two make up the [term|model]: a long calculation with {weights} adjustable numbers. In its
-            [term|training], which is over, they were turned little by little until, for {images} written digits, what came
-            out resembled what went in.
+            [term|training], which is over, they were turned little by little until, for {images} written digits, what
+            came out resembled what went in.
         """),
         task=line("""
             Click on pixels to change the picture, or press Snow. Of all pictures with 64 pixels nearly every one
@@ -122,8 +122,9 @@ STEPS = (
             divergence: how far the cloud is from the [z|prior], the wide cloud around the middle (dashed) in which
             codes are expected before anything has been seen.
 
-            Then for what the code leaves open: how surprised the decoder is by the true pixels, on average over the
-            cloud. With a minus sign this is the [decoder|reconstruction]: the nearer to 0, the better.
+            Then for what the code leaves open: the less the decoder expects the true pixels, the more they cost, on
+            average over the cloud. With a minus sign this is the [decoder|reconstruction]: the nearer to 0, the
+            better.
 
             Training looks for the lowest sum of both prices. With a minus sign the sum is known as the [term|ELBO];
             the next step says what these letters mean.

@@ -22,25 +22,40 @@ def run(settings: Settings, seed: int) -> Iterator[Moment]:
     return SCENES[str(settings["scene"])](settings, seed)
 
 
+STORY = (
+    (
+        "Two players learn together. The decoder invents a world: a map, each point of which it turns into an image. "
+        "The encoder is shown an image and guesses where on the map it came from."
+    ),
+    (
+        "Training makes one number smaller, U. It is a sum: S, how surprised the decoder's world is by the images, "
+        "and the gap E, how far the encoder's guesses are from the right answers."
+    ),
+    (
+        "Who trains a large model cannot see the two parts. This one is so small that both can be added up, point by "
+        "point of the map, and watched."
+    ),
+)
+NOTICE = (
+    (
+        "While the encoder learns, S does not move at all. Only the gap shrinks: the violet outlines (its guesses) "
+        "walk onto the blue clouds (the right answers)."
+    ),
+    (
+        "While the decoder learns, both parts move. S falls, and the gap often grows: the clouds walk away from under "
+        "the outlines."
+    ),
+    (
+        "A slow encoder costs more than its gap. The decoder learns from its wrong guesses, and the model itself, S, "
+        "stays bad."
+    ),
+)
+
 DEMO = Demo(
     title="Two losses in one",
     question="Training makes one number smaller. Which of two very different things gets better?",
-    story=(
-        "Two players learn together. The decoder invents a world: it turns each point of a map, a code, into an image. "
-        "The encoder guesses, for an image, where on the map it came from.",
-        "Training shrinks one number, U. It is a sum of two: S, how surprised the decoder's world is by the images, "
-        "and E, the gap, how far the encoder's guess is from the right answer.",
-        "Nobody who trains a real model can see the two parts. This model is so small that both can be added up "
-        "exactly, code by code, and watched.",
-    ),
-    notice=(
-        "While the encoder learns, S does not move at all: only the gap shrinks. The violet outlines walk onto the "
-        "blue clouds.",
-        "While the decoder learns, both parts move. S goes down and the gap often goes up: the clouds walk away from "
-        "under the outlines.",
-        "An encoder that is too slow costs more than its gap: the decoder learns from its wrong guesses, and S stays "
-        "high.",
-    ),
+    story=STORY,
+    notice=NOTICE,
     controls=(
         Choice(
             "scene", "What to watch",

@@ -7,22 +7,21 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from vaeexplorer.demos.demo import Moment, Outcome, Settings
-from vaeexplorer.demos.two_losses_learner import Learner, read
-from vaeexplorer.demos.two_losses_scene import about, lane_data, losses, moved
+from vaeexplorer.demos.two_losses_learner import CALM, TOGETHER, Learner, read
+from vaeexplorer.demos.two_losses_scene import BEFORE, about, losses, moment_data, moved
 from vaeexplorer.records import Estimate
 
 BUTTONS = (
-    ("E", "Encoder, 20 steps"), ("D", "Decoder, 20 steps"), ("B", "Both, 20 steps"),
-    ("e", "Encoder, 200 steps"), ("d", "Decoder, 200 steps"),
+    ("E", "Encoder, 50 steps"), ("D", "Decoder, 50 steps"), ("B", "Both, 50 steps"),
+    ("e", "Encoder, 250 steps"), ("d", "Decoder, 250 steps"),
 )  # fmt: skip
 PART = {"e": "encoder", "d": "decoder", "b": "both"}
-SHORT, LONG = (10, 10), (25,) * 8  # steps between the moments of a move
-MOST = 20  # moves
-BEGIN = (25,) * 16  # steps of both before the first move: then there is a map to move on
+SHORT, LONG = (25, 25), (50,) * 5  # steps between the moments of a move
+MOST = 30  # moves
 KEPT = 24  # states, of all seeds
 
 
@@ -64,17 +63,57 @@ MEMORY = Memory()
 def by_hand(settings: Settings, seed: int, memory: Memory = MEMORY) -> Iterator[Moment]:
     """The film of all moves from the beginning; those that are kept are shown without computing them anew."""
     moves = str(settings["moves"])
-    total = sum(BEGIN) + sum(sum(_lengths(letter)) for letter in moves)
+    total = sum(TOGETHER) + sum(sum(_lengths(letter)) for letter in moves)
     found = memory.longest(seed, moves)
     known, state = found or ("", State(Learner(seed), ()))
-    for moment in state.moments:
-        yield _placed(moment, total, moves == known and moment is state.moments[-1])
-    todo = moves[len(known) :] if found else ("", *moves)
-    for letter in todo:
+    yield from (_placed(moment, total) for moment in state.moments[: -1 if known == moves and found else None])
+    for letter in moves[len(known) :] if found else ("", *moves):
         learner, moments = state.learner.fork(), list(state.moments)
         known += letter
         for moment in _move(learner, letter):
             moments.append(moment)
-            yield _placed(moment, total, known == moves and learner.done == total)
+            if learner.done < total:
+                yield _placed(moment, total)
         state = State(learner, tuple(moments))
         memory.keep(seed, known, state)
+    yield replace(_placed(state.moments[-1], total), outcomes=_outcomes(state))
+
+
+def _placed(moment: Moment, total: int) -> Moment:
+    """The moment with its share of all the work of this film."""
+    return replace(moment, fraction=moment.data["step"] / total)
+
+
+def _outcomes(state: State) -> tuple[Outcome, ...]:
+    """Both losses where the moves have led, and how far S moved while the encoder alone learned."""
+    data = [moment.data for moment in state.moments]
+    moves = [abs(now["lanes"][0]["s"] - before["lanes"][0]["s"])
+             for before, now in pairwise(data) if now["part"] == "encoder"]  # fmt: skip
+    found = losses(read(state.learner.vae))
+    if not moves:
+        return found
+    estimate = Estimate(max(moves), 0.0, len(moves), "exact", "moments of the encoder", "s_moved_by_encoder")
+    words = "S belongs to the decoder alone: the encoder cannot move it."
+    return (Outcome("s_moved_by_encoder", "Largest move of S while the encoder learned", estimate, 0.0, (0.0, 1e-6),
+                    words), *found)  # fmt: skip
+
+
+def _lengths(letter: str) -> tuple[int, ...]:
+    """Steps between the moments of a move; "" stands for the beginning."""
+    return TOGETHER if not letter else LONG if letter.islower() else SHORT
+
+
+def _move(learner: Learner, letter: str) -> Iterator[Moment]:
+    """The moments of one move, which moves the learner."""
+    part = PART[letter.lower()] if letter else "both"
+    first = read(learner.vae)
+    if not letter:
+        yield Moment(0.0, BEFORE, {"about": about(), **moment_data(learner.done, "", first)})
+    for steps in _lengths(letter):
+        learner.steps(part, steps)
+        reading = read(learner.vae)
+        words = moved(part, first, reading)
+        yield Moment(0.0, words if letter else f"First they learn together. {words}",
+                     moment_data(learner.done, part, reading))  # fmt: skip
+    if not letter:
+        learner.calm_down(CALM)

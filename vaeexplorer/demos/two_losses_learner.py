@@ -13,12 +13,15 @@ from torch import Tensor
 
 from vaeexplorer import datasets
 from vaeexplorer.configs import VaeConfig
+from vaeexplorer.demos.stacked import fresh
 from vaeexplorer.elbo import elbo_terms
 from vaeexplorer.training import drawn, only, parts_of, unit
 from vaeexplorer.vae import VAE
 
-CONFIG = VaeConfig(image_shape=(1, 8, 8), hidden=(64, 64), latent_dim=2, binarization="dynamic")
+CONFIG = VaeConfig.model_validate({"image_shape": (1, 8, 8), "hidden": (64, 64), "latent_dim": 2})
 BATCH, RATE = 128, 2e-3  # images in a step; Adam's learning rate
+CALM = 5e-4  # the learning rate where one looks at single moves: at RATE they are lost in the steps' own noise
+TOGETHER = (25,) * 16  # steps of both, between moments, before one looks at single moves
 REACH, SPACING = 5.0, 0.2  # of the lattice that S is read from, in standard deviations of the prior
 NODES = 6  # of Gauss and Hermite's rule, along each of two dimensions
 BINARY_SEED = 0  # the test images are the same for every seed of a demonstration
@@ -34,17 +37,25 @@ class Learner:
 
     def __init__(self, seed: int, encoder_rate: float = RATE) -> None:
         self.generator = torch.Generator().manual_seed(seed)
-        self.vae = _new_vae(self.generator)
+        self.vae = fresh(CONFIG, seed)
         self.rates = (encoder_rate, RATE)
         self.optimizer = self._adam()
-        self.step_number = 0
+        self.done = self.position = 0
         self._refill()
 
-    def step(self, part: str) -> None:
-        """One step with a fresh batch: of the loss -ELBO by one sample of q for each image.
+    def calm_down(self, rate: float) -> None:
+        """Both players go on at this learning rate."""
+        self.rates = (rate, rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
 
-        Raises: ValueError, in words, where the numbers have left all bounds.
-        """
+    def steps(self, part: str, count: int) -> None:
+        """So many steps of "encoder", "decoder" or "both"."""
+        for _ in range(count):
+            self.step(part)
+
+    def step(self, part: str) -> None:
+        """One step with a fresh batch: down the gradient of -ELBO by one sample of q for each image."""
         start = self.position * BATCH
         x, noise = self.images[start : start + BATCH], self.noise[:, start : start + BATCH]
         with only(self.parts, part):
@@ -53,7 +64,7 @@ class Learner:
             self.optimizer.zero_grad()
             loss.backward()
         self.optimizer.step()
-        self.step_number, self.position = self.step_number + 1, self.position + 1
+        self.done, self.position = self.done + 1, self.position + 1
         if (self.position + 1) * BATCH > len(self.images):
             self._refill()
 
@@ -74,7 +85,7 @@ class Learner:
 
     def _refill(self) -> None:
         """The images of the next epoch in their order, binary ones drawn anew, and their noise; a rest is left out."""
-        train = _digits()[0]
+        train = _training_images()
         order = torch.randperm(len(train), generator=self.generator)
         self.images = drawn(train[order], self.generator)
         self.noise = torch.randn((1, len(train), CONFIG.latent_dim), generator=self.generator)
@@ -84,27 +95,20 @@ class Learner:
 PARTS = ("encoder", "decoder")
 
 
-def _new_vae(generator: torch.Generator) -> VAE:
-    """Weights and biases as torch draws them, U(-1/sqrt(inputs), 1/sqrt(inputs)), but from this generator."""
-    with torch.random.fork_rng(devices=[]):
-        vae = VAE(CONFIG)
-    for network in (vae.encoder, vae.decoder):
-        for layer in network:
-            if isinstance(layer, torch.nn.Linear):
-                bound = 1 / math.sqrt(layer.in_features)
-                for parameter in (layer.weight, layer.bias):
-                    parameter.data.uniform_(-bound, bound, generator=generator)
-    return vae
+@cache
+def _training_images() -> Tensor:
+    """(N, 1, 8, 8) in [0, 1]."""
+    return unit(torch.from_numpy(datasets.load("digits").train))
 
 
 @cache
-def _digits() -> tuple[Tensor, Tensor, tuple[int, ...]]:
-    """Training images (N, 1, 8, 8) in [0, 1], binary test images (360, 1, 8, 8), and which of these are shown."""
+def test_images() -> tuple[Tensor, list[int]]:
+    """Binary test images (360, 1, 8, 8), and which of them are shown."""
     data = datasets.load("digits")
-    train, test = unit(torch.from_numpy(data.train)), unit(torch.from_numpy(data.test))
     assert data.test_labels is not None
-    shown = tuple(int(np.flatnonzero(data.test_labels == digit)[0]) for digit in SHOWN)
-    return train, torch.bernoulli(test, generator=torch.Generator().manual_seed(BINARY_SEED)), shown
+    shown = [int(np.flatnonzero(data.test_labels == digit)[0]) for digit in SHOWN]
+    generator = torch.Generator().manual_seed(BINARY_SEED)
+    return torch.bernoulli(unit(torch.from_numpy(data.test)), generator=generator), shown
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def read(vae: VAE) -> Reading:
     1e-3 for U, where q is not narrower than the spacing; for one image up to a hundred times as much.
     Raises: ValueError, in words, where the numbers have left all bounds.
     """
-    x, shown = _digits()[1:]
+    x, shown = test_images()
     codes, log_prior = lattice()
     joint = vae.log_likelihood_table(x, codes).double() + log_prior[:, None]
     s = -(torch.logsumexp(joint, 0) + 2 * math.log(SPACING))
@@ -146,9 +150,8 @@ def read(vae: VAE) -> Reading:
     u = vae.prior.kl_per_dimension(q).sum(-1).double() - reconstruction
     if not bool(torch.isfinite(u).all() and torch.isfinite(s).all()):
         raise ValueError("the training left all bounds and its numbers are no numbers any more: choose milder settings")
-    which = list(shown)
-    means = vae.decode(q.mean[which][None])[0, :, 0]
-    return Reading(*(t.numpy() for t in (u, s, joint[:, which] + s[which], q.mean[which], q.std[which], means)))
+    means = vae.decode(q.mean[shown][None])[0, :, 0]
+    return Reading(*(t.numpy() for t in (u, s, joint[:, shown] + s[shown], q.mean[shown], q.std[shown], means)))
 
 
 @cache
@@ -164,4 +167,5 @@ def _rule() -> tuple[Tensor, Tensor]:
     """Places (S, 1, 2) and weights (S,) that stand for a standard normal variable in two dimensions."""
     places, weights = np.polynomial.hermite_e.hermegauss(NODES)
     across = torch.from_numpy(places).float()
-    return torch.cartesian_prod(across, across)[:, None], torch.from_numpy(np.outer(weights, weights).ravel() / weights.sum() ** 2)
+    share = weights / weights.sum()
+    return torch.cartesian_prod(across, across)[:, None], torch.from_numpy(np.outer(share, share).ravel())

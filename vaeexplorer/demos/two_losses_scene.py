@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from vaeexplorer.demos.demo import Outcome
-from vaeexplorer.demos.two_losses_learner import REACH, SPACING, Reading
+from vaeexplorer.demos.pixels import packed
+from vaeexplorer.demos.two_losses_learner import REACH, SHOWN, SPACING, Reading, test_images
 from vaeexplorer.records import Estimate
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -18,15 +19,44 @@ CELLS = 400  # of one cloud: a larger one is told by every second code of the la
 DIGITS = 5  # of the losses, behind the point
 
 
+BEFORE = "Both are new: the decoder's world is a blur, and the encoder guesses at random."
+WHO = {"encoder": "The encoder learns", "decoder": "The decoder learns", "both": "Both learn"}
+
+
+def moment_data(step: int, part: str, *readings: Reading) -> dict[str, Any]:
+    """The data of a moment: after so many steps, of which the last moved this part, one VAE for each lane."""
+    return {"step": step, "part": part, "lanes": [lane_data(reading) for reading in readings]}
+
+
+def about() -> dict[str, Any]:
+    """What the first moment holds beside: the shown images, packed, and the digits that they show."""
+    x, shown = test_images()
+    return {"images": packed(x[shown].numpy()), "digits": list(SHOWN), "side": x.shape[-1]}
+
+
+def moved(part: str, before: Reading, now: Reading) -> str:
+    """Who learned, and what became of both losses, in a sentence."""
+    s, e = (float((getattr(now, name) - getattr(before, name)).mean()) for name in ("s", "gap"))
+    of_s = "S does not move at all" if s == 0 else f"S {_way(s)}"
+    return f"{WHO[part]}: {of_s}, the gap E {_way(e)}."
+
+
+def _way(change: float) -> str:
+    """By how much it went which way, nats."""
+    if abs(change) < 0.0005:
+        return "stays where it is"
+    return f"{'rises' if change > 0 else 'falls'} by {abs(change):.3f} nats"
+
+
 def lane_data(reading: Reading) -> dict[str, Any]:
     """One VAE as a picture needs it: u, s, e (means over the test images, nats), and of each shown image the cloud of
-    its true codes, q as [mean, mean, std, std], and what the decoder makes of the mean of q, as text.
+    its true codes, q as [mean, mean, std, std], and what the decoder makes of the means of q, packed.
     """
     u, s = round(float(reading.u.mean()), DIGITS), round(float(reading.s.mean()), DIGITS)
     q = np.concatenate([reading.mean, reading.std], 1)
     return {
         "u": u, "s": s, "e": round(u - s, DIGITS), "q": [[round(float(v), 3) for v in row] for row in q],
-        "clouds": [cloud(log) for log in reading.log_posterior.T], "means": [told(m) for m in reading.means],
+        "clouds": [cloud(log) for log in reading.log_posterior.T], "means": packed(reading.means),
     }  # fmt: skip
 
 
@@ -44,11 +74,6 @@ def cloud(log_density: np.ndarray) -> list[Any]:
     box = levels[low : rows[-1] + 1 : stride, left : columns[-1] + 1 : stride]
     place = [round(at * SPACING - REACH, 3) for at in (left, low)]
     return [*place, round(stride * SPACING, 3), box.shape[1], "".join(ALPHABET[v] for v in box.ravel())]
-
-
-def told(picture: np.ndarray) -> str:
-    """Grey values in [0, 1] as characters of ALPHABET, row by row downwards."""
-    return "".join(ALPHABET[v] for v in np.rint(TOP * picture.clip(0, 1)).astype(int).ravel())
 
 
 def losses(reading: Reading, prefix: str = "", bands: Mapping[str, tuple[float, float]] | None = None,

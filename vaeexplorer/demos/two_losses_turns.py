@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from vaeexplorer.bounds import METHODS
 from vaeexplorer.demos.demo import Moment, Outcome, Settings
-from vaeexplorer.demos.two_losses_learner import Learner, Reading, read, test_images
-from vaeexplorer.demos.two_losses_scene import about, lane_data, losses, moved
+from vaeexplorer.demos.two_losses_learner import CALM, TOGETHER, Learner, Reading, read, test_images
+from vaeexplorer.demos.two_losses_scene import BEFORE, about, losses, moment_data, moved
 from vaeexplorer.records import Estimate
 from vaeexplorer.vae import VAE
 
 PHASE = 40  # steps in a row
-TOGETHER, EVERY = 300, 30  # steps of both before they take turns, and how often these are shown
 TURNS, STEPS = (6, 30), 600  # fewest and most turns; steps of each player in all turns
 CHECKED = 60  # test images for which S is added up anew, by the method of the Bounds page, before and after a turn
 
@@ -30,20 +29,24 @@ class Turn:
     s: float
     e: float
 
+    @classmethod
+    def of(cls, part: str, before: Reading, now: Reading) -> Turn:
+        return cls(part, *(float((getattr(now, name) - getattr(before, name)).mean()) for name in ("u", "s", "gap")))
+
 
 def turns(settings: Settings, seed: int) -> Iterator[Moment]:
     """First both learn together, then the decoder and the encoder for `phase` steps each, and so on."""
     phase = int(settings["phase"])
     pairs = max(TURNS[0], min(TURNS[1], STEPS // phase))
-    learner, total = Learner(seed), TOGETHER + 2 * pairs * phase
+    learner, total = Learner(seed), sum(TOGETHER) + 2 * pairs * phase
     reading = read(learner.vae)
-    yield Moment(0.0, "Both are new: the decoder's world is a blur, the encoder guesses at random.",
-                 {"about": about(), **_data(learner, reading, "")})  # fmt: skip
-    for _ in range(TOGETHER // EVERY):
-        learner.steps("both", EVERY)
+    yield Moment(0.0, BEFORE, {"about": about(), **moment_data(0, "", reading)})
+    for steps in TOGETHER:
+        learner.steps("both", steps)
         before, reading = reading, read(learner.vae)
         yield Moment(learner.done / total, f"First they learn together. {moved('both', before, reading)}",
-                     _data(learner, reading, "both"))  # fmt: skip
+                     moment_data(learner.done, "both", reading))  # fmt: skip
+    learner.calm_down(CALM)
     done: list[Turn] = []
     for number in range(2 * pairs):
         part, first = ("decoder", "encoder")[number % 2], reading
@@ -52,23 +55,18 @@ def turns(settings: Settings, seed: int) -> Iterator[Moment]:
                 checked = _checked(learner.vae)
             learner.steps(part, steps)
             reading = read(learner.vae)
+            last = Moment(learner.done / total, moved(part, first, reading), moment_data(learner.done, part, reading))
             if learner.done < total:
-                yield Moment(learner.done / total, moved(part, first, reading), _data(learner, reading, part))
-        done.append(Turn(part, *(float(getattr(reading, name).mean() - getattr(first, name).mean())
-                                 for name in ("u", "s", "gap"))))  # fmt: skip
+                yield last
+        done.append(Turn.of(part, first, reading))
     shift = abs(_checked(learner.vae) - checked)
-    outcomes = (*_outcomes(done, shift, phase == PHASE), *losses(reading, bands=BANDS if phase == PHASE else None))
-    yield Moment(1.0, moved(part, first, reading), _data(learner, reading, part), outcomes)
-
-
-def _data(learner: Learner, reading: Reading, part: str) -> dict[str, object]:
-    return {"part": part, "step": learner.done, "lanes": [lane_data(reading)]}
+    yield replace(last, outcomes=(*_outcomes(done, shift, phase == PHASE), *losses(reading)))
 
 
 @torch.no_grad()
 def _checked(vae: VAE) -> float:
     """S, the mean over a few images, by a finer lattice that looks closer where q and the images' own codes are."""
-    *_, last = METHODS["grid"].run(vae, test_images()[:CHECKED], samples=METHODS["grid"].samples)
+    *_, last = METHODS["grid"].run(vae, test_images()[0][:CHECKED], samples=METHODS["grid"].samples)
     assert last.record is not None
     return -float(last.record.value.mean())
 

@@ -126,7 +126,7 @@ def _told(demo: Demo) -> dict[str, Any]:
     """What is told about it; of sliders also whether they take whole numbers, which JSON's 1 and 1.0 do not say."""
     told = demo.to_dict()
     for control, words in zip(demo.controls, told["controls"], strict=True):
-        words["whole"] = False
+        words["whole"] = getattr(control, "whole", False)
     return told
 
 

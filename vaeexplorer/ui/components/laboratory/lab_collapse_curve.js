@@ -2,6 +2,7 @@
 
 import { el, figure, setText } from "./dom.js";
 import { createTiles } from "./lab_packed.js";
+import { parts } from "./scales.js";
 import { XY } from "./xy.js";
 
 const PICTURES = 5, FULL = 21;          // nats of a bar as long as there is room
@@ -24,6 +25,12 @@ class Priced extends XY {
 const points = (moments, index, i) => moments.slice(0, index + 1)
   .filter(({ data }) => data.rate).map(({ data }) => [data.rate[i], data.distortion[i]]);
 
+/** "gap 0.34 ± 0.03"; one that is 0 for all that can be seen says so. */
+export function gapWords([value, stderr]) {
+  const { value: text, error } = parts({ value, stderr: Math.max(stderr, 0.005) });
+  return `gap ${text} ${error}`.trim();
+}
+
 function createRow(price) {
   const tiles = createTiles({ count: PICTURES, kind: "made", label: `pictures that come back at price ${price}`,
                               testid: `collapse-pictures-${price}` });
@@ -40,7 +47,7 @@ function createRow(price) {
       rate.style.width = `${Math.max(0, 100 * (nats ?? 0) / FULL).toFixed(1)}%`;
       setText(carried, nats === undefined ? "" : `carries ${figure(nats, 1)}`);
       gap.style.width = `${found ? Math.max(0, 100 * found[0] / FULL).toFixed(1) : 0}%`;
-      setText(lost, found ? `gap ${figure(found[0], 2)} ± ${found[1].toFixed(2)}` : "");
+      setText(lost, found ? gapWords(found) : "");
     },
   };
 }

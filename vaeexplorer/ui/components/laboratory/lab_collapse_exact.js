@@ -2,7 +2,7 @@
 
 import { el, setText } from "./dom.js";
 import { createTiles } from "./lab_packed.js";
-import { FONT, surface } from "./plot.js";
+import { surface } from "./plot.js";
 
 const PICTURES = 5, IN_USE = 0.005;
 const NAMES = { 1: "ordinary", 4: "dear", 8: "very dear", 16: "too dear" };
@@ -26,24 +26,24 @@ function drawBars(canvas, { kl, theory, top, colours }) {
     context.fillStyle = colours.text;
     context.fillRect(left - pitch * 0.08, y(wanted) - 1, wide + pitch * 0.16, 2);
   });
-  context.font = `${FONT}px sans-serif`;
 }
 
 function createRow(price, dimensions) {
   const tiles = createTiles({ count: PICTURES, kind: "made", label: `pictures that come back at price ${price}`,
                               testid: `collapse-pictures-${price}` });
   const bars = el("canvas", { class: "collapse-bars", role: "img", "data-testid": `collapse-bars-${price}` });
-  const count = el("b", {}), nats = el("span", {});
+  const count = el("b", {}), used = el("span", { class: "collapse-wide" }, " in use"), nats = el("span", {});
   const head = el("span", { class: "collapse-price" }, el("b", {}, `×${price}`), el("span", {}, NAMES[price] ?? ""));
   return {
     cells: [head, tiles.element, el("span", { class: "collapse-said" }, bars,
-                                    el("span", { class: "collapse-words" }, count, nats))],
+                                    el("span", { class: "collapse-words" }, count, used, nats))],
     show(pictures, kl, theory, top, colours) {
       tiles.show(pictures);
       if (!kl) return;
       const active = inUse(kl), sum = kl.reduce((a, b) => a + b, 0);
-      setText(count, active ? `${active} of ${dimensions} in use` : "silent");
+      setText(count, active ? `${active} of ${dimensions}` : "silent");
       count.className = active ? "" : "is-gap";
+      used.hidden = !active;
       setText(nats, `, ${Math.max(0, sum).toFixed(2)} nats`);
       bars.setAttribute("aria-label", `At price ${price}: ${active} of ${dimensions} numbers in use, `
         + `${sum.toFixed(2)} nats; theory says ${inUse(theory)}`);

@@ -18,19 +18,18 @@ export function continues(demo, before, after) {
 }
 
 /** Everything around the picture. Returns: { element, first (what belongs on one screen), folded, say(text, kind) }. */
-function layOut({ demo, tools, controls, stage, outcomes }) {
+function layOut({ demo, controls, stage, outcomes }) {
   const line = el("p", { class: "notice", role: "status", hidden: true });
   const folded = el("details", { class: "formulas card", hidden: true, "data-testid": "lab-formula" },
                     el("summary", {}, "Show the formula"));
-  const first = el("div", { class: "lab-first" },
-    el("header", { class: "lab-head" }, el("h2", {}, demo.question), el("span", { class: "lab-tools" }, tools)),
-    el("div", { class: "lab-story" }, demo.story.map((sentence) => el("p", {}, sentence))),
-    line, controls.scenes, stage.element, controls.element);
+  const story = el("div", { class: "lab-story" }, demo.story.map((sentence) => el("p", {}, sentence)));
+  const notice = el("section", { class: "lab-notice" }, el("h3", {}, "What to notice"),
+                    el("ul", {}, demo.notice.map((sentence) => el("li", {}, sentence))));
+  const first = el("div", { class: "lab-first" }, el("h2", {}, demo.question), line,
+    el("div", { class: "lab-main" }, controls.scenes, stage.element, controls.element),
+    el("div", { class: "lab-side" }, story, notice));
   const element = el("article", { class: "lab-demo", "data-testid": `demo-${demo.name}`, "aria-label": demo.title },
-    first,
-    el("section", { class: "lab-notice" }, el("h3", {}, "What to notice"),
-       el("ul", {}, demo.notice.map((sentence) => el("li", {}, sentence)))),
-    outcomes.element, folded,
+    first, outcomes.element, folded,
     demo.source ? el("p", { class: "words lab-source" }, `Source: ${demo.source}`) : null);
   return { element, first, folded, say(text, kind) {
     line.hidden = !text;
@@ -48,34 +47,43 @@ async function loadPicture(ctx, holder) {
     holder.replaceChildren(made.element);
     return made;
   } catch (error) {
-    if (ctx.signal.aborted) return null;
-    const why = error instanceof TypeError ? "its module did not arrive" : error.message;
-    holder.replaceChildren(el("p", { class: "warning" }, `The picture of this demonstration cannot be shown (${why}). `
-      + "Its film goes on in words below; reload the page to try again."));
+    if (!ctx.signal.aborted) inWords(holder, error);
     return null;
   }
 }
 
+/** Words in place of a picture that cannot be shown; its film goes on without. */
+function inWords(holder, error) {
+  console.error(error);
+  holder.replaceChildren(el("p", { class: "warning" }, "The picture of this demonstration cannot be shown. Its film goes on "
+    + "in words below; reload the page to try again."));
+}
+
 /**
  * Args: demo; settings and seed to begin with; root; look() -> { colours, theme }; large() whether it is presented;
- * onPlay(settings, seed) when it plays with others; onPicture() when its picture has arrived; tools: elements beside
- * the question.
+ * onPlay(settings, seed) when it plays with others; onPicture() when its picture has arrived.
  */
 export class Demonstration {
-  constructor({ demo, settings, seed, root, look, large, onPlay, onPicture, tools }) {
+  constructor({ demo, settings, seed, root, look, large, onPlay, onPicture }) {
     Object.assign(this, { demo, settings, seed, root, look, onPlay, onPicture, picture: null, watching: null });
     this.before = null;                 // settings and seed of the film in sight
     this.quit = new AbortController();
     this.outcomes = createOutcomes();
-    this.stage = createStage({ onShow: (moments, index) => this.picture?.show(moments, index),
+    this.stage = createStage({ onShow: (moments, index) => this.draw((picture) => picture.show(moments, index)),
                                onOutcomes: this.outcomes.show, onReset: () => this.reset() });
     this.controls = createControls(demo, {
-      onMove: (name, value) => this.picture?.react?.({ ...this.settings, [name]: value }),
+      onMove: (name, value) => this.react({ ...this.settings, [name]: value }),
       onSet: (name, value) => this.set(name, value), onSeed: (value) => this.replay(this.settings, value),
       onReset: () => this.reset(),
     });
-    Object.assign(this, layOut({ demo, tools, controls: this.controls, stage: this.stage, outcomes: this.outcomes }));
+    Object.assign(this, layOut({ demo, controls: this.controls, stage: this.stage, outcomes: this.outcomes }));
     this.ctx = this.context(large);
+  }
+
+  /** The height of what belongs on one screen: down to the controls, in pixels of its own scale. */
+  get height() {
+    const { first, controls: { element: last } } = this;
+    return last.offsetTop + last.offsetHeight - first.offsetTop;
   }
 
   /** What the picture gets. */
@@ -107,13 +115,28 @@ export class Demonstration {
     this.onPicture();
   }
 
+  /** Something is drawn, if there is a picture; one that fails is replaced by words. */
+  draw(task) {
+    if (!this.picture) return;
+    try {
+      task(this.picture);
+    } catch (error) {
+      this.picture = null;
+      inWords(this.stage.holder, error);
+    }
+  }
+
   /** The picture follows the colours, and its size. */
   theme() {
-    if (!this.picture) return;
     const { colours, theme } = this.look(), { player: { moments, index } } = this.stage;
-    this.picture.theme(colours, theme);
-    this.picture.show(moments, index);
+    this.draw((picture) => {
+      picture.theme(colours, theme);
+      picture.show(moments, index);
+    });
   }
+
+  /** The picture hears of settings that are coming, while a slider moves. */
+  react(settings) { this.draw((picture) => picture.react?.(settings)); }
 
   set(name, value) { this.replay({ ...this.settings, [name]: value }, this.seed); }
 
@@ -122,7 +145,7 @@ export class Demonstration {
   replay(settings, seed) {
     Object.assign(this, { settings, seed });
     this.controls.set(settings, seed);
-    this.picture?.react?.(settings);
+    this.react(settings);
     this.say("");
     this.onPlay(settings, seed);
     this.play();

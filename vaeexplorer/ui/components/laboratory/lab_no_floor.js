@@ -8,7 +8,7 @@ import { formula } from "./panel.js";
 import { surface } from "./plot.js";
 import { XY } from "./xy.js";
 
-export const MODELS = [["learned", "free noise", "decoder"], ["fixed", "fixed noise", "sigma"]];
+export const MODELS = [["learned", "free noise", "decoder"], ["fixed", "fixed noise", "noise"]];
 
 /** A number of nats for people: with a tenth, thousands separated, a true minus. */
 export const nats = (value) => (Math.abs(value) >= 1e7 ? value.toExponential(1).replace("e+", " × 10^")
@@ -78,9 +78,9 @@ export function picture(ctx) {
   chart.canvas.classList.add("nf-score");
   chart.canvas.style.height = "";
   const element = el("div", { class: "nf" },
-    el("div", { class: "nf-pictures" }, tiles.element, scores.element),
-    el("figure", { class: "nf-figure" },
-      el("figcaption", {}, "The bell over one pixel: how likely the model finds each grey"), bells),
+    tiles.element,
+    el("figure", { class: "nf-figure nf-bell" },
+      el("figcaption", {}, "The bell over one pixel: how likely the model finds each grey"), bells, scores.element),
     el("figure", { class: "nf-figure nf-wide" },
       el("figcaption", {}, "The score while they learn"), chart.element));
   let look = null, shown = [[], -1];
@@ -102,7 +102,7 @@ export function picture(ctx) {
       tiles.show(moments[0].data, data);
       scores.show(data);
       chart.show({ marks: scoreMarks(moments, index), y: { low, high, label: "nats per image" },
-                   x: { low: 0, high: Math.max(500, Math.min(data.step * 1.15, 5000)), label: "step" } });
+                   x: { low: 0, high: Math.max(500, Math.min(data.step * 1.15, 4000)), label: "step" } });
       chart.describe(`Score at step ${data.step}: free noise ${nats(data.learned.elbo)}, fixed noise `
         + `${nats(data.fixed.elbo)} nats, its ceiling ${nats(data.fixed.ceiling)}`);
       bells.setAttribute("aria-label", `Two bells: the free one has width ${data.learned.std}, the fixed one `

@@ -73,12 +73,12 @@ function drawTrue(context, error, { x, top, base }, colours) {
   context.setLineDash([3, 4]);
   context.beginPath();
   context.moveTo(at, base);
-  context.lineTo(at, top + 40);
+  context.lineTo(at, top + 26);
   context.stroke();
   context.setLineDash([]);
   context.textAlign = "left";
-  context.textBaseline = "bottom";
-  context.fillText("true grey", at + 6, base - 6);
+  context.textBaseline = "top";
+  context.fillText("true grey", at + 7, top + 26);
 }
 
 /**
@@ -94,7 +94,7 @@ export function drawBells({ context, width, height }, data, colours, family) {
   context.beginPath();
   context.rect(0, 0, width, base + 1);
   context.clip();
-  fillBell(context, fixed.std, { x, y, base, top, colour: colours.sigma, dash: true });
+  fillBell(context, fixed.std, { x, y, base, top, colour: colours.noise, dash: true });
   fillBell(context, learned.std, { x, y, base, top, colour: colours.decoder });
   drawTrue(context, learned.error, { x, top, base }, colours);
   context.restore();
@@ -102,24 +102,23 @@ export function drawBells({ context, width, height }, data, colours, family) {
   label(context, learned, fixed, { x, y, top, base }, colours);
 }
 
+/** Words left of the free bell's top, with an arrow where that is beyond the picture; the fixed one's on its flank. */
 function label(context, learned, fixed, { x, y, top, base }, colours) {
-  const out = y(peak(learned.std)) < top;
-  context.textBaseline = "top";
-  context.textAlign = "left";
-  context.fillStyle = colours.decoder;
+  const out = y(peak(learned.std)) < top, middle = x(0);
   const words = [`free: noise ${Number(learned.std.toPrecision(2))}`, heightWords(learned.std, fixed.std)];
-  const down = out ? top + 2 : Math.min(base - 60, Math.max(top + 2, y(peak(learned.std)) - 36));
-  words.forEach((text, i) => context.fillText(text, x(0) + 14, down + 17 * i));
+  const down = out ? top + 2 : Math.min(base - 60, Math.max(top + 2, y(peak(learned.std)) - 38));
+  context.textBaseline = "top";
+  context.textAlign = "right";
+  context.fillStyle = colours.decoder;
+  words.forEach((text, i) => context.fillText(text, middle - (out ? 32 : 14), down + 17 * i));
   if (out) {
     context.beginPath();
-    context.moveTo(x(0) - 16, top + 14);
-    context.lineTo(x(0) - 10, top + 2);
-    context.lineTo(x(0) - 4, top + 14);
+    [[-24, 17], [-16, 2], [-8, 17]].forEach(([right, low]) => context.lineTo(middle + right, top + low));
     context.fill();
   }
-  context.fillStyle = colours.sigma;
-  context.textAlign = "right";
+  context.fillStyle = colours.noise;
+  context.textAlign = "left";
   context.textBaseline = "bottom";
-  const side = 1.2 * fixed.std;
-  context.fillText(`fixed: noise ${Number(fixed.std.toPrecision(2))}`, x(-Math.min(side, 0.22)) - 8, y(peak(fixed.std) * 0.62));
+  const side = Math.min(fixed.std, 0.2);
+  context.fillText(`fixed: noise ${Number(fixed.std.toPrecision(2))}`, x(side) + 10, y(peak(fixed.std) * 0.64));
 }

@@ -4,7 +4,7 @@ import { el, setText, tint } from "./dom.js";
 import { normals } from "./random.js";
 
 const ROWS = [["images", "digits to learn", "input"], ["learned", "drawn with free noise", "decoder"],
-              ["fixed", "drawn with fixed noise", "sigma"]];
+              ["fixed", "drawn with fixed noise", "noise"]];
 const NOISE_SEED = 7;           // of the pattern that both models' noise has in all moments
 
 /** Bytes of a picture row from its text. */

@@ -11,7 +11,7 @@ export function digits(value, count = 4) {
     return `${head}·10${raised(Number(tail))}`.replace("-", "−");
   }
   const places = size === 0 || Number.isInteger(value) ? 0
-    : Math.max(0, count - 1 - Math.max(0, Math.floor(Math.log10(size))));
+    : Math.max(0, count - 1 - Math.floor(Math.log10(size)));
   const text = value.toLocaleString("en-US", { maximumFractionDigits: places, useGrouping: size >= 1e4 });
   return text.replace("-", "−");
 }

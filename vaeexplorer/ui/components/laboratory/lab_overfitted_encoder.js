@@ -1,8 +1,9 @@
 // The encoder that overfits: practised pictures on the left, new ones on the right, and what the encoder loses of each.
 
-import { el, figure, setText } from "./dom.js";
+import { el, setText } from "./dom.js";
 import { overfitFormulas } from "./lab_overfitted_formulas.js";
 import { createTiles, latest } from "./lab_packed.js";
+import { parts } from "./scales.js";
 import { XY } from "./xy.js";
 
 const SHOWN = 3, SIZE = 64;             // pictures of each side; pixels of one
@@ -28,22 +29,34 @@ export function pointsOf(moments, index, field, side) {
 const bandOf = (moments, index, side) => moments.slice(0, index + 1).filter(({ data }) => data.best)
   .map(({ data: { step, bound, best } }) => [step, bound[side], bound[side], best[side]]);
 
+/** What the encoder loses on a side, from [gap, its error]. */
+export function lossWords([value, stderr]) {
+  const { value: text, error } = parts({ value, stderr: Math.max(stderr, 0.05) });
+  return `the encoder loses ${text} ${error} nats`;
+}
+
 function createSide(name, side) {
   const tiles = ROWS.map(([field, kind, words]) => createTiles({
     count: SHOWN, kind, label: `${TITLES[name]}: ${words}`, testid: `overfit-${name}-${field}` }));
   const chart = new XY({ label: `${TITLES[name]}: the bound by the encoder and by the best code`, height: 190,
                          testid: `overfit-chart-${name}`, empty: "the first bounds are on their way" });
+  const counts = ROWS.map(([field]) => el("span", { class: "overfit-count", "data-testid": `overfit-wrong-${name}-${field}` }));
   const loss = el("b", { class: "overfit-loss is-gap", "data-testid": `overfit-loss-${name}` });
   const element = el("section", { class: `overfit-side ${name}`, "aria-label": TITLES[name] },
     el("header", {}, el("h3", {}, TITLES[name]), loss),
     el("div", { class: "overfit-rows" }, ROWS.flatMap(([, , words], i) => [
-      el("span", { class: `overfit-words is-${["input", "encoder", "z"][i]}` }, words), tiles[i].element])),
+      el("span", { class: `overfit-words is-${["input", "encoder", "z"][i]}` }, el("span", {}, words), counts[i]),
+      tiles[i].element])),
     chart.element);
 
   function show(moments, index, limits, steps) {
-    tiles.forEach((row, i) => row.show(halfOf(latest(moments, index, ROWS[i][0]), side)));
+    const truth = halfOf(latest(moments, index, "originals"), side), wrong = latest(moments, index, "wrong");
+    tiles.forEach((row, i) => {
+      row.show(halfOf(latest(moments, index, ROWS[i][0]), side), i ? truth : null);
+      if (i) setText(counts[i], wrong ? `${wrong[i - 1][side].toFixed(1)} pixels wrong` : "");
+    });
     const gap = latest(moments, index, "gap")?.[side];
-    setText(loss, gap ? `loses ${figure(gap[0], 1)} ± ${gap[1].toFixed(1)} nats` : "");
+    setText(loss, gap ? lossWords(gap) : "");
     chart.show({
       marks: [
         { type: "line", points: bandOf(moments, index, side), colour: "gap", width: 0.01, dots: false },
@@ -63,7 +76,8 @@ function createSide(name, side) {
 export function limitsOf(moments) {
   const found = moments.flatMap(({ data }) => [...(data.bound ?? []), ...(data.best ?? [])]);
   if (!found.length) return { low: -40, high: 0 };
-  return { low: Math.max(-60, 5 * Math.floor(Math.min(...found) / 5)), high: Math.max(-10, 5 * Math.ceil(Math.max(...found) / 5)) };
+  const low = 5 * Math.floor(Math.min(...found) / 5), high = 5 * Math.ceil(Math.max(...found) / 5);
+  return { low: Math.max(-50, low), high: Math.max(-10, high) };
 }
 
 /** The picture of the demonstration. */

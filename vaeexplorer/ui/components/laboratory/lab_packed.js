@@ -5,14 +5,19 @@ import { el } from "./dom.js";
 /** The grey values, 0..255, of pictures that came one after the other. */
 export const unpack = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
+const WRONG = [0xff18187a, 0xff4a5aff];        // a pixel that should be white, one that should be black: dark and bright red
+
 /** A square picture of `side` x `side` pixels: { element, show(bytes, at) }.  kind: "given", "made" or "sought". */
 function createTile(side, kind) {
   const canvas = el("canvas", { class: `tile is-${kind}`, width: side, height: side });
   const image = new ImageData(side, side), pixels = new Uint32Array(image.data.buffer);
   return {
     element: canvas,
-    show(bytes, at) {
-      for (let i = 0; i < side * side; i++) pixels[i] = 0xff000000 | (bytes[at + i] * 0x10101);
+    show(bytes, at, truth) {
+      for (let i = 0; i < side * side; i++) {
+        const grey = bytes[at + i], wrong = truth && (grey > 127) !== (truth[at + i] > 127);
+        pixels[i] = wrong ? WRONG[grey > 127 ? 1 : 0] : 0xff000000 | (grey * 0x10101);
+      }
       canvas.getContext("2d").putImageData(image, 0, 0);
     },
   };
@@ -20,7 +25,8 @@ function createTile(side, kind) {
 
 /**
  * A row of `count` pictures. label: what they are, for those who do not see them.
- * Returns: { element, show(text) }; text as it came, null for none: the pictures are blank then.
+ * Returns: { element, show(text, truth) }; text as it came, null for none: the pictures are blank then; truth: black and
+ * white pictures in the same form, or null; pixels on the wrong side of it are red.
  */
 export function createTiles({ count, side = 8, kind, label, testid = null }) {
   const tiles = Array.from({ length: count }, () => createTile(side, kind));
@@ -29,12 +35,13 @@ export function createTiles({ count, side = 8, kind, label, testid = null }) {
   let shown = null;
   return {
     element,
-    show(text) {
+    show(text, truth = null) {
       if (text === shown) return;
       shown = text;
       element.classList.toggle("blank", text === null);
       const bytes = text === null ? new Uint8Array(count * side * side) : unpack(text);
-      tiles.forEach((tile, i) => tile.show(bytes, i * side * side));
+      const right = truth === null || text === null ? null : unpack(truth);
+      tiles.forEach((tile, i) => tile.show(bytes, i * side * side, right));
     },
   };
 }

@@ -65,7 +65,7 @@ export function createPresenter({ signal, onNext, onToggle, onReset, onChange })
     if (!on) return;
     const room = view.clientHeight / scale, least = Math.min(LOWEST, room);
     style.setProperty("--stage", `${least}px`);
-    style.setProperty("--stage", `${Math.max(least, Math.floor(room - shown.first.offsetHeight + least))}px`);
+    style.setProperty("--stage", `${Math.max(least, Math.floor(room - shown.height + least))}px`);
   }
 
   const DO = { leave, toggle: () => onToggle(), reset: () => onReset() };

@@ -21,12 +21,12 @@ function drawWalls(context, data, part, colours, place) {
   const now = data.at(-1), [low, high] = now.gate, wide = Math.max(2, place.step * WALL);
   for (let k = 1; k <= now.last; k++) {
     const left = place.x(k) - wide / 2;
-    context.globalAlpha = k <= now.k ? 1 : 0.35;
-    context.fillStyle = colours.edge;
+    context.globalAlpha = k <= now.k ? 0.5 : 0.2;
+    context.fillStyle = colours.quiet;
     context.fillRect(left, place.top, wide, place.y(high) - place.top);
     context.fillRect(left, place.y(low), wide, place.bottom - place.y(low));
     context.fillStyle = colours.decoder;
-    context.globalAlpha *= 0.22;
+    context.globalAlpha *= 0.6;
     context.fillRect(left, place.y(high), wide, place.y(low) - place.y(high));
   }
   context.globalAlpha = 1;

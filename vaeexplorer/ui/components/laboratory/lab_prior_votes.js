@@ -39,7 +39,13 @@ function drawArrow(context, from, to, y, size) {
   context.moveTo(from, y);
   context.lineTo(to - way * head * 0.6, y);
   context.stroke();
-  if (head < 2) return;
+  if (head < 2) {                       // no push at all: a bar in its place
+    context.beginPath();
+    context.moveTo(from, y - 7);
+    context.lineTo(from, y + 7);
+    context.stroke();
+    return;
+  }
   context.beginPath();
   context.moveTo(to, y);
   context.lineTo(to - way * head, y - head * 0.6);

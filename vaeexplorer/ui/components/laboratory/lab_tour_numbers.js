@@ -1,7 +1,7 @@
 // The numbers of the tour: prices of a picture under a cloud of codes, in nats. No DOM.
 
 export const BITS_PER_NAT = 1 / Math.LN2;
-const REACH = 4.5, SPACING = 0.75;      // standard deviations: of the lattice over a cloud, and between its places
+const REACH = 5.25, SPACING = 0.75;     // standard deviations: of the lattice over a cloud, and between its places
 const LEAST = 1e-7;                     // float32 knows no probability nearer to 0 or 1
 
 /**

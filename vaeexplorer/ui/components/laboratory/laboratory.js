@@ -1,7 +1,7 @@
 // Entry of the Lab's live part: the demonstrations, the one that is open, and the page's address.
 
 import { address, askJson } from "./ask.js";
-import { button, el, setText } from "./dom.js";
+import { el, setText } from "./dom.js";
 import { addressOf, defaultsOf, readAddress } from "./lab_address.js";
 import { Demonstration } from "./lab_demonstration.js";
 import { createPresenter } from "./lab_presenter.js";
@@ -11,7 +11,6 @@ import { dress } from "./theme.js";
 
 const KINDS = ["text", "quiet", "edge", "surface", "page", "input", "encoder", "mu", "sigma", "noise", "z", "decoder",
                "gap", "rare"];
-const PRESENT = "Large type over the whole window, moved on by the arrow keys";
 
 /** What one finds again on coming back from another page. */
 const left = { demo: null, seed: 0, settings: new Map() };
@@ -46,8 +45,8 @@ class View {
       signal, onNext: (by) => this.turn(by), onToggle: () => this.open.toggle(), onReset: () => this.open.reset(),
       onChange: () => this.presented(),
     });
-    this.programme = createProgramme(this.demos, (name) => this.show(name, "pushState"));
-    this.frame.append(this.presenter.stand, this.programme.element);
+    this.programme = createProgramme(this.demos, (name) => this.show(name, "pushState"), this.presenter.enter);
+    this.frame.append(this.programme.element, this.presenter.stand);
     window.addEventListener("popstate", () => this.isLab() && this.follow(), { signal });
     this.path = window.location.pathname;
     this.follow();
@@ -78,7 +77,6 @@ class View {
     this.open = new Demonstration({
       demo, settings: left.settings.get(name), seed: left.seed, root: this.appRoot, look: () => this.look,
       large: () => this.presenter.on, onPlay: () => this.remember(), onPicture: () => this.presenter.fit(),
-      tools: [button("play", "Present", () => this.presenter.enter(), { title: PRESENT, kind: "lab-present" })],
     });
     this.presenter.put(this.open, `${number + 1} / ${this.demos.length} · ${demo.title}`);
     this.programme.mark(name);
