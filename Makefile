@@ -31,7 +31,7 @@ run: requirements
 test: requirements-dev browser
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -m "not alone" -n 2 --dist loadfile
+	$(PY) -m pytest -m "not alone" -n 2 --dist loadfile --no-loadscope-reorder
 	$(PY) -m pytest -m alone
 
 bench: requirements-dev browser

@@ -119,8 +119,7 @@ def learn(folder: Path) -> None:
     options = {"dataset": folder / "painted.npz", "run-dir": folder / "runs/painted", "epochs": EPOCHS,
                "latent-dim": 10, "hidden": 200, "learning-rate": 2e-3}  # fmt: skip
     words = [f"--{name}={value}" for name, value in options.items()]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run([sys.executable, "-m", "vaeexplorer", "train", *words], cwd=ROOT, check=True, **quiet)
+    subprocess.run([sys.executable, "-m", "vaeexplorer", "train", *words], cwd=ROOT, check=True, capture_output=True)
 
 
 def take(browser: Any, url: str, picture: Picture) -> bytes:

@@ -25,6 +25,15 @@ hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
 
 
+# The tests of the browser without others between them, or it and the app are started anew after each of those; files
+# that take long before those that do not, so that all workers end at about the same time.
+ORDER = ("tests/browser/", "tests/ui/", "tests/pages/", "tests/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next(n for n, folder in enumerate(ORDER) if item.nodeid.startswith(folder)))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's folder."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,8 @@ context.set_forkserver_preload(
 class Forks:
     """`count` processes of the command with these words, as torchrun starts them; one alone is a plain process.
 
-    Used as a `subprocess.Popen` whose output is text. Unlike torchrun it stops nobody when one of them fails: they
-    must find out by themselves. `first(number)` is called in each of them before the command.
+    Used as a `subprocess.Popen` whose output is text. As torchrun does, it ends the others when one of them fails.
+    `first`: a function and its argument, called in each of them before the command.
     """
 
     def __init__(self, *words: str, count: int = 1, first: tuple[Callable[[int], None], int] | None = None) -> None:
@@ -71,13 +73,15 @@ class Forks:
         """What they have printed so far, and their complaints."""
         return tuple(Path(file.name).read_text() for file in self._files)  # type: ignore[return-value]
 
-    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+    def communicate(self, timeout: float = 120.0) -> tuple[str, str]:
         """Wait for all of them; their output and errors.   Raises TimeoutError."""
-        end = None if timeout is None else time.monotonic() + timeout
-        for process in self.processes:
-            process.join(None if end is None else max(0.0, end - time.monotonic()))
-        if self.poll() is None:
-            raise TimeoutError(f"still running after {timeout} s; so far: {self.said()}")
+        end = time.monotonic() + timeout
+        while self.poll() is None:
+            if any(process.exitcode for process in self.processes):
+                self.send_signal(signal.SIGTERM)
+            if time.monotonic() > end:
+                raise TimeoutError(f"still running after {timeout} s; so far: {self.said()}")
+            connection.wait([process.sentinel for process in self.processes if process.is_alive()], 1.0)
         return self.said()
 
     def send_signal(self, number: int) -> None:

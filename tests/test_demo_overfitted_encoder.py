@@ -39,8 +39,6 @@ def linear():
     config = VaeConfig(image_shape=(1, 8, 8), architecture="linear", latent_dim=3, likelihood="gaussian",
                        likelihood_std=0.7, output="identity")  # fmt: skip
     vae = VAE(config)
-    with torch.no_grad():
-        vae.decoder[0].weight *= 2
     exact = LinearGaussian(vae.decoder[0].weight.detach().double(), vae.decoder[0].bias.detach().double(), 0.49)
     return vae, exact
 
@@ -50,7 +48,7 @@ def linear():
 
 def test_the_search_finds_the_best_diagonal_q(linear, monkeypatch):
     monkeypatch.setattr(demo, "FIT_STEPS", 200)
-    monkeypatch.setattr(demo, "DRAWS", 4000)
+    monkeypatch.setattr(demo, "DRAWS", 2000)
     vae, exact = linear
     x = torch.rand(7, 1, 8, 8, generator=generator())
     flat = x.flatten(1).double()
@@ -62,7 +60,7 @@ def test_the_search_finds_the_best_diagonal_q(linear, monkeypatch):
     assert found.best == pytest.approx(exact.elbo(flat, exact.best_diagonal(flat)).numpy(), abs=0.02)
     assert found.encoder == pytest.approx(exact.elbo(flat, q).detach().numpy(), abs=0.1)
     gaps = demo.gap_of(found.best - found.encoder)
-    assert gaps.value > 1 and gaps.n == 7 and gaps.kind == "lower bound" and gaps.unit == "nats"
+    assert gaps.value > 0.5 and gaps.n == 7 and gaps.kind == "lower bound" and gaps.unit == "nats"
 
 
 def test_where_the_encoder_is_best_there_is_no_gap(linear):
@@ -115,7 +113,7 @@ def film():
 
 def test_the_film(film):
     first, last = film[0], film[-1]
-    assert len(film) >= 20 and last.fraction == 1
+    assert len(film) >= 12 and last.fraction == 1
     assert {"originals", "steps"} <= first.data.keys() and "originals" not in film[1].data
     steps = [moment.data["step"] for moment in film]
     assert steps == sorted(steps) and steps[0] == 0 and steps[-1] == 250

@@ -133,7 +133,7 @@ def test_orders_reach_all_processes(tmp_path):
 def test_a_killed_process_ends_them_all_and_the_run_is_resumed(tmp_path):
     path = tmp_path / "run"
     with ended(torchrun(path, *SMALL, "--epochs", "100000")) as process:
-        wait_for(lambda: runs.status(path).step > 10)
+        wait_for(lambda: runs.status(path).step > 10, 240)
         os.kill(descendants(process.pid)[-1], signal.SIGKILL)
         _, err = process.communicate(timeout=90)
         assert process.returncode != 0

@@ -22,6 +22,7 @@ SIZE = {"kind": "slider", "name": "size", "title": "Size", "low": 1, "high": 9, 
         "whole": True, "words": "How large.", "scenes": []}  # fmt: skip
 SCENE = {"kind": "choice", "name": "scene", "title": "Story", "values": [["one", "First"], ["two", "Second"]],
          "default": "one", "words": "", "scenes": []}  # fmt: skip
+RATE = {**SIZE, "name": "rate", "title": "Rate", "low": 1, "high": 100_000, "default": 5000, "log": True}
 DEPTH = {**SIZE, "name": "depth", "title": "Depth", "scenes": ["two"]}
 MOVES = {"kind": "steps", "name": "moves", "title": "Steps", "buttons": [["E", "Encoder step"], ["D", "Decoder step"]],
          "default": "", "words": "", "most": 9, "scenes": []}  # fmt: skip
@@ -70,7 +71,7 @@ class Answers:
     """Stands in for the app's answers: `played` and `left` have the questions; `most` moments are told at a time."""
 
     def __init__(self, page: Any) -> None:
-        self.demos = [demo("alpha", SIZE, SCENE, DEPTH), demo("tour"), demo("moves", MOVES)]
+        self.demos = [demo("alpha", SIZE, SCENE, DEPTH, RATE), demo("tour"), demo("moves", MOVES)]
         self.played: list[dict[str, Any]] = []
         self.left: list[dict[str, Any]] = []
         self.limit = COUNT * 9  # moments that are there so far
@@ -179,6 +180,9 @@ def test_controls_seed_and_reset_play_anew_and_the_address_follows(page: Any, ap
     ended(page, "size7 sceneone seed3")
     slider = page.get_by_role("slider", name="Size")
     assert slider.input_value() == "7"
+    rate = page.locator(".lab-control[data-name=rate] output")
+    assert rate.inner_text() == "5000", "as it is set, though no place of the slider is just there"
+    assert answers.played[0]["settings"]["rate"] == 5000
     assert page.get_by_role("slider", name="Depth").count() == 0
     slider.focus()
     slider.press("ArrowRight")
@@ -191,12 +195,16 @@ def test_controls_seed_and_reset_play_anew_and_the_address_follows(page: Any, ap
     page.get_by_role("spinbutton", name="seed of all chance").fill("-4")
     page.get_by_role("spinbutton", name="seed of all chance").press("Enter")
     assert page.get_by_role("spinbutton", name="seed of all chance").input_value() == "3"
+    page.get_by_role("slider", name="Rate").focus()
+    page.get_by_role("slider", name="Rate").press("End")
+    assert rate.inner_text() == "100,000"
+    becomes(page, lambda: answers.played[-1]["settings"]["rate"], lambda value: value == 100_000)
     page.get_by_test_id("lab-controls").get_by_role("button", name="Reset").click()
     ended(page, "size5 sceneone seed3")
     assert address(page) == {"demo": "alpha", "seed": "3"}
     asked = [one for one in answers.played if one["have"] == 0]
     assert len({one["who"] for one in asked}) == 1
-    assert [one["settings"]["size"] for one in asked] == [7, 8, 8, 5]
+    assert [one["settings"]["size"] for one in asked] == [7, 8, 8, 8, 5]
     page.locator(".lab-card[data-name=tour]").click()
     page.locator(".lab-card[data-name=alpha]").click()
     assert opened(page) == "alpha"
@@ -339,27 +347,31 @@ def test_it_fits_and_can_be_read(page: Any, app_url: str, answers: Answers, widt
     assert set(shown(page)) <= {f"size5 scenetwo seed0 moment{i}" for i in (0, COUNT - 1)}, "no film unasked"
     root = page.locator(".laboratory")
     assert root.get_attribute("data-theme") == theme == page.evaluate("window.seenLab.theme")
-    for _ in range(2):
-        small = root.evaluate(
-            """(root, least) => [...root.querySelectorAll("*")].filter((e) => e.offsetParent && [...e.childNodes].some(
-                (n) => n.nodeType === 3 && n.data.trim()) && parseFloat(getComputedStyle(e).fontSize) < least)
-                .map((e) => e.outerHTML.slice(0, 80))""",
-            FEWEST_PIXELS,
-        )
-        assert small == []
-        nameless = root.evaluate(
-            """(root) => [...root.querySelectorAll("button, input, select")].filter((e) => e.offsetParent
-                && !e.getAttribute("aria-label") && !e.textContent.trim() && !e.closest("label")).length"""
-        )
-        assert nameless == 0
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0
-        over = page.locator(".lab-view").evaluate("(e) => e.scrollWidth - e.clientWidth")
-        assert over <= 0
-        page.get_by_role("button", name="Present", exact=True).click()
+    reads_well(page)
+    page.get_by_role("button", name="Present", exact=True).click()
+    reads_well(page)
     page.get_by_role("button", name="leave the presentation").click()
     side, main = page.locator(".lab-story").bounding_box(), page.get_by_test_id("lab-stage").bounding_box()
     assert (side["x"] > main["x"] + main["width"]) == (width > 1000), "beside the picture, or above it"
+
+
+def reads_well(page: Any) -> None:
+    """No small print, no control without a name, nothing wider than its place."""
+    root = page.locator(".laboratory")
+    small = root.evaluate(
+        """(root, least) => [...root.querySelectorAll("*")].filter((e) => e.offsetParent && [...e.childNodes].some(
+            (n) => n.nodeType === 3 && n.data.trim()) && parseFloat(getComputedStyle(e).fontSize) < least)
+            .map((e) => e.outerHTML.slice(0, 80))""",
+        FEWEST_PIXELS,
+    )
+    assert small == []
+    nameless = root.evaluate(
+        """(root) => [...root.querySelectorAll("button, input, select")].filter((e) => e.offsetParent
+            && !e.getAttribute("aria-label") && !e.textContent.trim() && !e.closest("label")).length"""
+    )
+    assert nameless == 0
+    for place in ("html", ".lab-view"):
+        assert page.locator(place).evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0, place
 
 
 def test_two_tabs_play_two_real_demonstrations(page: Any, app_url: str) -> None:

@@ -101,8 +101,9 @@ def curve_film() -> list[dict[str, Any]]:
         moment(**once, step=0, rate=[1, 1], distortion=[44, 44], pictures=[pack(*grey(1, 5)), pack(*grey(2, 5))]),
         moment(step=50, rate=[18.7, 0.0], distortion=[12.4, 27.2], pictures=[pack(*grey(3, 5)), pack(*grey(4, 5))]),
         moment(measuring=1),
-        moment(step=50, rate=[18.7, 0.0], distortion=[12.4, 27.2], gap=[[7.45, 0.17], [0.0012, 0.0006]]),
-    ]
+        moment(step=50, rate=[18.7, 0.0], distortion=[12.4, 27.2], gap=[[7.45, 0.17], [0.0012, 0.0006]],
+               made=[pack(*grey(70, 5)), pack(*grey(80, 5))]),
+    ]  # fmt: skip
 
 
 def test_rows_of_the_exact_models(stage: Stage) -> None:
@@ -138,12 +139,18 @@ def test_rows_and_curve_of_the_networks(stage: Stage) -> None:
     stage.show(film, 2)
     assert (stage.pixels("collapse-pictures-4", 1)[..., :3] == 5).all(), "what has not changed stays"
     assert "gap" not in stage.text('[data-testid="collapse-strip-4"]')
+    random = stage.page.get_by_role("button", name="From random codes")
+    assert not random.is_visible(), "no such pictures yet"
     stage.show(film)
     assert stage.text('[data-testid="collapse-strip-0.1"]').split("\n") == ["carries 18.7", "gap 7.45 ± 0.17"]
-    assert "gap 0.0012 ± 0.0050" in stage.text('[data-testid="collapse-strip-4"]')
+    assert "gap 0.00 ± 0.00" in stage.text('[data-testid="collapse-strip-4"]')
     stage.page.get_by_test_id("collapse-curve").focus()
     stage.page.keyboard.press("ArrowRight")
     assert "price ×4" in stage.text(".xy-tip") and "loses 27.20 nats" in stage.text(".xy-tip")
+    random.click()
+    assert (stage.pixels("collapse-pictures-4", 1)[..., :3] == 81).all()
+    stage.show(film, 1)
+    assert (stage.pixels("collapse-pictures-4", 1)[..., :3] == 5).all()
     stage.show(exact_film())
     assert stage.page.get_by_test_id("collapse-curve").count() == 0, "the film decides the scene"
 
@@ -166,9 +173,9 @@ def test_both_sides_of_the_encoder(stage: Stage) -> None:
     stage.open("overfitted_encoder")
     film = overfit_film()
     stage.show(film)
-    assert stage.text('[data-testid="overfit-loss-new"]') == "the encoder loses 2.00 ± 0.31 nats"
-    assert stage.text('[data-testid="overfit-loss-practised"]') == "the encoder loses 0.400 ± 0.050 nats"
-    assert stage.text('[data-testid="overfit-wrong-new-by_encoder"]') == "2.0 pixels wrong"
+    assert stage.text('[data-testid="overfit-loss-new"]') == "the encoder loses 2.0 ± 0.3 nats"
+    assert stage.text('[data-testid="overfit-loss-practised"]') == "the encoder loses 0.40 ± 0.04 nats"
+    assert stage.text('[data-testid="overfit-wrong-new-by_encoder"]') == "2.0 of 64 pixels wrong"
     wrong = stage.pixels("overfit-new-by_encoder")[..., :3].astype(int)
     red = wrong[..., 0] > wrong[..., 1] + 40
     assert np.argwhere(red).tolist() == [[0, 0], [2, 3]]

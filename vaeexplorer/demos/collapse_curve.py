@@ -18,6 +18,7 @@ from vaeexplorer.demos.collapse_exact import SHOWN
 from vaeexplorer.demos.demo import Moment, Outcome, Settings
 from vaeexplorer.demos.pixels import packed
 from vaeexplorer.demos.stacked import Stack, fresh
+from vaeexplorer.distributions import DiagonalGaussian
 from vaeexplorer.records import Estimate
 from vaeexplorer.vae import VAE
 
@@ -67,7 +68,7 @@ def run(settings: Settings, seed: int) -> Iterator[Moment]:
 
 def begin(latent_dim: int, seed: int) -> Stack:
     """Models that all start at the same weights: what differs at the end is the price's doing."""
-    config = VaeConfig(image_shape=(1, 8, 8), hidden=(64, 64), latent_dim=latent_dim)
+    config = VaeConfig.model_validate({"image_shape": (1, 8, 8), "hidden": (64, 64), "latent_dim": latent_dim})
     return Stack([fresh(config, seed)] * len(PRICES))
 
 
@@ -154,6 +155,7 @@ def gap_of(vae: VAE, x: Tensor, generator: torch.Generator) -> Generator[float, 
         yield stage.fraction
     assert stage.record is not None
     q = vae.posterior(x)
+    assert isinstance(q, DiagonalGaussian)
     elbo = importance.log_weights(vae, x, q, paired_noise(q, GAP_SAMPLES, generator)).double().mean(0)
     gaps = stage.record.value - elbo.numpy()
     return Estimate.mean_of(gaps, kind="lower bound", over="training images", name="gap")

@@ -92,7 +92,7 @@ def _facts(vae: VAE, digit: int) -> dict[str, str]:
 def _moment(number: int, data: dict[str, Any], facts: dict[str, str], outcomes: tuple[Outcome, ...] = ()) -> Moment:
     words = tour_words.step(number, facts)
     told = {"step": number, "model": MODEL, "hold": True, **words, **data}
-    return Moment(number / tour_words.COUNT, f"Step {number} of {tour_words.COUNT}: {words['title']}", told, outcomes)
+    return Moment(number / tour_words.COUNT, f"Step {number} of {tour_words.COUNT}.", told, outcomes)
 
 
 @torch.no_grad()

@@ -31,6 +31,7 @@ LEARNING_RATE, BATCH = 2e-3, 128
 MOMENTS = 36  # of training; one more comes at the end
 REACH, SQUARES = 3.5, 35  # the map: [-REACH, REACH]^2 in squares of 0.2
 DARTS, DOTS = 9, 80  # throws of the prior that are followed; images whose codes are shown
+APART = 0.6  # between two darts, so that their marks can be told apart
 JUDGED = 2000  # throws of the prior whose pictures are held against real ones
 NEAR = 1.8  # from the prior's middle: four of five throws land there, and there the deepest hole is looked for
 SMALL = 0.05  # of the prior's throws, and less: hardly a hole
@@ -84,9 +85,13 @@ def begin(models: int, seed: int) -> Stack:
 
 
 def thrown(generator: torch.Generator) -> Tensor:
-    """DARTS throws of the prior, (DARTS, 2), all of which land on the map."""
-    throws = torch.randn(20 * DARTS, 2, generator=generator)
-    return throws[(throws.abs() < REACH - 0.2).all(1)][:DARTS]
+    """DARTS throws of the prior, (DARTS, 2): the first ones that land on the map and not upon another."""
+    found: list[Tensor] = []
+    for throw in torch.randn(50 * DARTS, 2, generator=generator):
+        apart = [float((throw - other).norm()) > APART for other in found]
+        if throw.abs().max() < REACH - 0.3 and all(apart) and len(found) < DARTS:
+            found.append(throw)
+    return torch.stack(found)
 
 
 def training(stack: Stack, betas: Sequence[float], steps: int, generator: torch.Generator) -> Iterator[int]:

@@ -21,7 +21,10 @@ _PRICES = (
     "Cheap places (left): a crisp map with holes in it. Dear ones (right): no hole at all, and every dart brings back "
     "the same grey average. The middle, β = 1, is the bound on log p(x) itself."
 )
-_SPLIT = "The cost of the code has two parts: what it tells of the picture, and what the holes cost."
+_SPLIT = (
+    "The bar: the cost of the code in nats (a unit of information, 1.44 bits) has two parts: what it tells of the "
+    "picture, and what the holes cost."
+)
 NOTICE = (_HOLES, _PRICES, _SPLIT)
 
 SOURCE = (

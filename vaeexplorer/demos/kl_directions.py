@@ -130,7 +130,7 @@ class Count:
 def run(settings: Settings, seed: int) -> Iterator[Moment]:
     """Both fits side by side; then the draws of the last q are counted until their mean is the KL.
 
-    Data: `target` {humps, weights}; `step`; for each of "q_p" and "p_q": mean, std of q; own and other: its KL by which
+    Data: `target` {humps, weights}; `act` fit or count; `step` of `steps`; for each of "q_p" and "p_q": mean, std of q; own and other: its KL by which
     it is fitted and the other one, exact; drawn [value, stderr, n] of its own KL; x, cost of a few draws.
     """
     target = Target(float(settings["distance"]), float(settings["share"]))
@@ -168,7 +168,7 @@ def _seen(
 
 def _data(target: Target, act: str, step: int, told: dict[str, Any]) -> dict[str, Any]:
     known = {"humps": target.humps.tolist(), "weights": target.weights.tolist()}
-    return {"target": known, "act": act, "step": step, **told}
+    return {"target": known, "act": act, "step": step, "steps": FIT * STEPS, **told}
 
 
 def _place(target: Target, q: Gaussian) -> str:

@@ -135,7 +135,7 @@ def level(vae: VAE, x: Tensor, noise: Tensor) -> float | None:
 
 
 def compare(lanes: Sequence[Lane], x: Tensor, replicates: int, generator: torch.Generator) -> Guesses:
-    """All ways to guess at one and the same model, that of the first runner, so that they differ by themselves alone."""
+    """All ways to guess at one and the same model, that of the first runner, to be compared as they are."""
     usual = usual_value(lanes[0].vae, x, generator)
     kinds = [
         Kind("score_function", lane.draws, usual) if lane.runner.name == "mean_baseline"
@@ -145,8 +145,10 @@ def compare(lanes: Sequence[Lane], x: Tensor, replicates: int, generator: torch.
 
 
 def shown(guesses: Guesses) -> dict[str, object]:
-    """For a moment: angles in whole degrees, and variances."""
-    return {"angles": guesses.angle.round().int().tolist(),
+    """For a moment: some angles in whole degrees, and the variances."""
+    some = slice(None, GUESSES)
+    return {"angles": guesses.angle[:, some].round().int().tolist(),
+            "turns": guesses.turn[:, some].round().int().tolist(),
             "variance": [significant(value) for value in guesses.variance.tolist()],
             "signal": significant(guesses.signal)}  # fmt: skip
 
@@ -159,7 +161,7 @@ def words(data: Mapping[str, object]) -> str:
     elbo, variance, step = data["elbo"], data["variance"], data["step"]
     assert isinstance(elbo, list) and isinstance(variance, list)
     if step == 0:
-        return "Five runners at the same place in the fog. Each may ask for the way, and each has another way of asking."
+        return "Five runners at the same place in the fog. Each asks for the way, and each has another way of asking."
     times = variance[-1] / variance[0]
     known = [value for value in elbo if value is not None]
     return (

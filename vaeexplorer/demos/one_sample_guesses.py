@@ -30,11 +30,15 @@ class Kind:
 
 @dataclass(frozen=True)
 class Guesses:
-    """Of K kinds with R guesses each. angle (K, R): to the true gradient, in degrees, its sign the side on which it
-    lies.   variance, stderr (K,): the trace of the covariance of one guess, with its error.   signal: |true gradient|^2.
+    """Of K kinds, R guesses each.
+
+    angle (K, R): to the true gradient, 0..180 degrees.   turn (K, R): where around it, -180..180, among two random
+    directions across it.   variance, stderr (K,): the trace of the covariance of one guess, with its error.
+    signal: |true gradient|^2.
     """
 
     angle: Tensor
+    turn: Tensor
     variance: Tensor
     stderr: Tensor
     signal: float
@@ -48,17 +52,19 @@ def guessed(vae: VAE, x: Tensor, kinds: Sequence[Kind], replicates: int, generat
     Raises: ValueError, one line, if the model has diverged.
     """
     truth = by_weights(vae, x, Kind("pathwise", TRUTH_DRAWS), TRUTH_REPLICATES, generator).mean(0)
-    aside = torch.randn(len(truth), generator=torch.Generator().manual_seed(0))
-    angles, squares = [], []
+    across = torch.randn(len(truth), 2, generator=torch.Generator().manual_seed(0))
+    up = truth / truth.norm().clamp_min(1e-30)
+    across = across - up[:, None] * (up @ across)
+    angles, turns, squares = [], [], []
     for kind in kinds:
         found = by_weights(vae, x, kind, replicates, generator)
-        cosine = found @ truth / (found.norm(dim=1) * truth.norm()).clamp_min(1e-30)
-        side = torch.where(found @ aside < cosine * found.norm(dim=1) * (truth @ aside) / truth.norm(), -1.0, 1.0)
-        angles.append(side * cosine.clamp(-1, 1).acos() * 180 / math.pi)
+        cosine = found @ up / found.norm(dim=1).clamp_min(1e-30)
+        angles.append(cosine.clamp(-1, 1).acos().rad2deg())
+        turns.append(torch.atan2(*(found @ across).T).rad2deg())
         squares.append(((found - found.mean(0)) ** 2).sum(1) * replicates / (replicates - 1))
     spread = torch.stack(squares).double()
     stderr = spread.std(1) / math.sqrt(replicates)
-    return Guesses(torch.stack(angles), spread.mean(1), stderr, float((truth**2).sum()))
+    return Guesses(torch.stack(angles), torch.stack(turns), spread.mean(1), stderr, float((truth**2).sum()))
 
 
 def by_weights(vae: VAE, x: Tensor, kind: Kind, replicates: int, generator: torch.Generator) -> Tensor:

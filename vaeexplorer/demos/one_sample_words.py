@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 _FOG = (
-    "Training is a walk uphill in fog. At each step the model asks for the way: it rolls dice, looks where that leads, and "
-    "gets a guess of the direction. Every kind of guess used here is right on average. But how far off is a single one?"
+    "Training is a walk uphill in fog. At each step the model asks for the way: it rolls dice, looks where that leads, "
+    "and gets a guess of the direction. Every kind of guess used here is right on average. But how far off is one?"
 )
 _RUNNERS = (
-    "Five runners start at the same place with the same pictures of digits. One uses the reparametrization trick: it "
-    "follows the slope along which the dice moved the code. Three others only see the score that a throw gets. The fifth "
-    "uses the trick and asks many times before each step."
+    "Five runners start at the same place with the same pictures of digits. The first uses the reparametrization "
+    "trick: it follows the slope along which the dice moved the code. The second does so, too, and asks many times "
+    "before each step. The other three see only the score that a throw gets."
 )
 STORY = (_FOG, _RUNNERS)
 
 _ARROWS = "Each arrow is one guess; straight up is the true way. Arrows that point down lead away from it."
 _ONE = (
-    "Asking ten times makes each step hardly better, and costs ten times as much. Switch the chart to pictures decoded: "
-    "at equal cost one sample wins by far."
+    "Asking ten times makes each step hardly better, and costs ten times as much. Switch the chart to pictures "
+    "decoded: at equal cost one sample wins by far."
 )
 _SCORE = (
-    "The bare score function is right on average as well, and useless here: what it multiplies, log p(x|z), is a large "
-    "number that has nothing to do with the way. Taking its usual value off helps a great deal."
+    "The bare score is right on average as well, and useless here: what it multiplies, log p(x|z), is a large number "
+    "that has nothing to do with the way. Taking off its usual value (a baseline) helps a great deal."
 )
 NOTICE = (_ARROWS, _ONE, _SCORE)
 
 SOURCE = (
-    "Kingma & Welling 2014 (the trick, and one draw for each picture); Williams 1992, Kool et al. 2019 (score function, "
-    "leave one out); “Latent Variable Models”, section “Stochastic Gradient Estimators”"
+    "Kingma & Welling 2014 (the trick, and one draw for each picture); Williams 1992; Kool et al. 2019 (two draws "
+    "compared); “Latent Variable Models”, section “Stochastic Gradient Estimators”"
 )
 LAST_WORDS = (
-    "One draw along the slope was enough. Guesses from the score alone scatter so much more that the same number of steps "
-    "leads less far, and without a baseline hardly anywhere."
+    "One draw along the slope was enough. Guesses from the score alone scatter so much more that as many steps lead "
+    "less far, and without a baseline hardly anywhere."
 )
 
 TITLES = {
@@ -54,5 +54,5 @@ WORDS = {
     "lead_pathwise_many": "Below zero: many draws are a little better, at many times the cost.",
     "lead_leave_one_out": "Above zero: the trick is ahead.",
     "lead_at_equal_cost": "Above zero: one draw is ahead.",
-    "variance_pathwise_many": "Of the gradient by all weights of the encoder, as a multiple of the trick's with one draw.",
+    "variance_pathwise_many": "Variance of a guess, by all weights of the encoder, over that of the trick's one draw.",
 }

@@ -21,11 +21,11 @@ from vaeexplorer.records import Estimate
 from vaeexplorer.training import Training
 from vaeexplorer.vae import VAE
 
-LATENT_DIM, BATCH, LEARNING_RATE = 16, 100, 1e-3
+LATENT_DIM, BATCH, LEARNING_RATE = 16, 100, 1.2e-3
 OLD, NEW = 16, 48  # training images and new ones that are looked at; the first SHOWN of each are seen
 SHOWN = (0, 3, 7)  # the first image of each of these classes is seen
 MEASURED = (100, 250, 500, 1000, 1500, 2000, 3000, 4000, 6000, 8000)
-FIT_STEPS, FIT_DRAWS = 120, 4  # of the search for the best q of each image
+FIT_STEPS, FIT_DRAWS, FIT_RATE = 120, 4, 0.1  # of the search for the best q of each image
 DRAWS = 200  # of each q behind a bound
 WATCH_DRAWS = 10  # behind the curve between two measurements
 DEFAULTS = {"images": 200, "steps": 4000, "hidden": 256}
@@ -80,14 +80,25 @@ def begin(settings: Settings, seed: int, generator: torch.Generator) -> tuple[Tr
     digits, hidden = load("digits"), int(settings["hidden"])
     chosen = torch.randperm(len(digits.train), generator=generator)[: int(settings["images"])].numpy()
     known = black_and_white(digits.train[seen_first(chosen, digits.train_labels)])
-    config = VaeConfig(image_shape=(1, 8, 8), hidden=(hidden, hidden), latent_dim=LATENT_DIM, binarization="none")
+    config = VaeConfig.model_validate(
+        {"image_shape": (1, 8, 8), "hidden": (hidden, hidden), "latent_dim": LATENT_DIM, "binarization": "none"}
+    )
     vae = fresh(config, seed)
-    how = TrainConfig(epochs=int(settings["steps"]), batch_size=BATCH, learning_rate=LEARNING_RATE, schedule="constant")
+    epochs = int(settings["steps"])  # more than enough: an epoch has a step or more
+    how = TrainConfig.model_validate(
+        {"epochs": epochs, "batch_size": BATCH, "learning_rate": LEARNING_RATE, "schedule": "constant"}
+    )
     old = known[:OLD]
     images = torch.cat([old, black_and_white(digits.test[seen_first(np.arange(NEW), digits.test_labels)])])
-    with torch.no_grad():
-        q = vae.posterior(images)
-    return Training(vae, known, how, generator), Watched(images, q, len(old))
+    return Training(vae, known, how, generator), Watched(images, read(vae, images), len(old))
+
+
+@torch.no_grad()
+def read(vae: VAE, images: Tensor) -> DiagonalGaussian:
+    """q(z|x) by the encoder."""
+    q = vae.posterior(images)
+    assert isinstance(q, DiagonalGaussian)
+    return q
 
 
 def seen_first(chosen: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
@@ -110,7 +121,7 @@ def told(steps: int) -> set[int]:
 @torch.no_grad()
 def seen(vae: VAE, watched: Watched, step: int, generator: torch.Generator) -> dict[str, object]:
     """The bound of the watched images by a few draws, and what comes back: by the encoder, by the best code so far."""
-    q = vae.posterior(watched.images)
+    q = read(vae, watched.images)
     draws = importance.log_weights(vae, watched.images, q, paired_noise(q, WATCH_DRAWS, generator))
     bounds = [round(float(half.mean()), 3) for half in watched.halves(draws.mean(0).numpy())]
     return {"step": step, "bound": bounds, **pictures(vae, watched, q)}
@@ -137,12 +148,19 @@ def searching(
 ) -> Generator[Moment, None, Bounds]:
     """Look for the best diagonal q of each watched image, from the better of the encoder's and the last one found."""
     with torch.no_grad():
-        q = vae.posterior(watched.images)
+        q = read(vae, watched.images)
         noise = paired_noise(q, DRAWS, generator)
         watched.best = better(vae, watched.images, q, watched.best, noise)
     start = refined.Fits([(torch.arange(len(watched.images)), watched.best)], torch.zeros(1, len(watched.images)))
     fits = refined.fit_all(
-        vae, watched.images, "diagonal", steps=FIT_STEPS, samples=FIT_DRAWS, generator=generator, starts=start
+        vae,
+        watched.images,
+        "diagonal",
+        steps=FIT_STEPS,
+        samples=FIT_DRAWS,
+        generator=generator,
+        rate=FIT_RATE,
+        starts=start,
     )
     for number, (_, fit) in enumerate(fits):
         best = fit.best
@@ -174,7 +192,7 @@ def elbos(vae: VAE, x: Tensor, q: DiagonalGaussian, noise: Tensor) -> np.ndarray
 def measured(vae: VAE, watched: Watched, step: int, found: Bounds) -> dict[str, object]:
     """A measurement for the picture: pairs (training images, new images)."""
     with torch.no_grad():
-        again = pictures(vae, watched, vae.posterior(watched.images))
+        again = pictures(vae, watched, read(vae, watched.images))
     gaps = [gap_of(half) for half in watched.halves(found.best - found.encoder)]
     return {
         "step": step, **again, "gap": [[round(one.value, 3), round(one.stderr, 3)] for one in gaps],

@@ -62,7 +62,7 @@ DEMO = Demo(
             (("turns", "Taking turns"), ("race", "Three encoders, three speeds"), ("by_hand", "You choose who learns")),
             "turns",
         ),
-        Slider("phase", "Steps in a row", 5, 100, 5, PHASE,
+        Slider("phase", "Steps in a row", 10, 200, 10, PHASE,
                "So many steps for the decoder, then as many for the encoder.", scenes=("turns",)),
         Slider("eager", "Steps of the eager encoder", 2, LONGEST, 1, EAGER,
                "For each step of the decoder; the ordinary encoder makes one.", scenes=("race",)),

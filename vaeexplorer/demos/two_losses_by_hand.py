@@ -108,12 +108,12 @@ def _move(learner: Learner, letter: str) -> Iterator[Moment]:
     part = PART[letter.lower()] if letter else "both"
     first = read(learner.vae)
     if not letter:
-        yield Moment(0.0, BEFORE, {"about": about(), **moment_data(learner.done, "", first)})
+        yield Moment(0.0, BEFORE, {"about": about(), **moment_data(learner.done, "", first, warm=True)})
     for steps in _lengths(letter):
         learner.steps(part, steps)
         reading = read(learner.vae)
         words = moved(part, first, reading)
         yield Moment(0.0, words if letter else f"First they learn together. {words}",
-                     moment_data(learner.done, part, reading))  # fmt: skip
+                     moment_data(learner.done, part, reading, warm=not letter))  # fmt: skip
     if not letter:
         learner.calm_down(CALM)

@@ -38,8 +38,7 @@ def race(settings: Settings, seed: int) -> Iterator[Moment]:
 
 
 def _names(eager: int, slower: int) -> list[str]:
-    return ["One encoder step for each decoder step", f"{eager} encoder steps for each decoder step",
-            f"Encoder {slower} times slower"]  # fmt: skip
+    return ["Ordinary encoder: 1 step to 1", f"Eager encoder: {eager} steps to 1", f"Slow encoder: {slower} times slower"]
 
 
 def _words(step: int, readings: Sequence[Reading]) -> str:

@@ -23,9 +23,11 @@ BEFORE = "Both are new: the decoder's world is a blur, and the encoder guesses a
 WHO = {"encoder": "The encoder learns", "decoder": "The decoder learns", "both": "Both learn"}
 
 
-def moment_data(step: int, part: str, *readings: Reading) -> dict[str, Any]:
-    """The data of a moment: after so many steps, of which the last moved this part, one VAE for each lane."""
-    return {"step": step, "part": part, "lanes": [lane_data(reading) for reading in readings]}
+def moment_data(step: int, part: str, *readings: Reading, warm: bool = False) -> dict[str, Any]:
+    """The data of a moment: after so many steps, of which the last moved this part, one VAE for each lane; warm: they
+    still learn together, before one looks at single moves.
+    """
+    return {"step": step, "part": part, "warm": warm, "lanes": [lane_data(reading) for reading in readings]}
 
 
 def about() -> dict[str, Any]:

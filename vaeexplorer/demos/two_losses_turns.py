@@ -15,8 +15,9 @@ from vaeexplorer.demos.two_losses_scene import BEFORE, about, losses, moment_dat
 from vaeexplorer.records import Estimate
 from vaeexplorer.vae import VAE
 
-PHASE = 40  # steps in a row
-TURNS, STEPS = (6, 30), 600  # fewest and most turns; steps of each player in all turns
+PHASE = 100  # steps in a row
+TURNS, STEPS = (4, 20), 800  # fewest and most turns; steps of each player in all turns
+SHOWN_EVERY = 25  # steps of a turn
 CHECKED = 60  # test images for which S is added up anew, by the method of the Bounds page, before and after a turn
 
 
@@ -40,20 +41,20 @@ def turns(settings: Settings, seed: int) -> Iterator[Moment]:
     pairs = max(TURNS[0], min(TURNS[1], STEPS // phase))
     learner, total = Learner(seed), sum(TOGETHER) + 2 * pairs * phase
     reading = read(learner.vae)
-    yield Moment(0.0, BEFORE, {"about": about(), **moment_data(0, "", reading)})
+    yield Moment(0.0, BEFORE, {"about": about(), **moment_data(0, "", reading, warm=True)})
     for steps in TOGETHER:
         learner.steps("both", steps)
         before, reading = reading, read(learner.vae)
         yield Moment(learner.done / total, f"First they learn together. {moved('both', before, reading)}",
-                     moment_data(learner.done, "both", reading))  # fmt: skip
+                     moment_data(learner.done, "both", reading, warm=True))  # fmt: skip
     learner.calm_down(CALM)
     done: list[Turn] = []
     for number in range(2 * pairs):
         part, first = ("decoder", "encoder")[number % 2], reading
-        for steps in (phase // 2, phase - phase // 2):
-            if number == 2 * pairs - 1 and steps == phase // 2:
-                checked = _checked(learner.vae)
-            learner.steps(part, steps)
+        if number == 2 * pairs - 1:
+            checked = _checked(learner.vae)
+        for done_of_turn in range(0, phase, SHOWN_EVERY):
+            learner.steps(part, min(SHOWN_EVERY, phase - done_of_turn))
             reading = read(learner.vae)
             last = Moment(learner.done / total, moved(part, first, reading), moment_data(learner.done, part, reading))
             if learner.done < total:
@@ -80,7 +81,7 @@ def _outcomes(done: list[Turn], shift: float, promised: bool) -> tuple[Outcome, 
     by = {part: [turn for turn in done if turn.part == part] for part in ("encoder", "decoder")}
     largest = max(shift, *(abs(turn.s) for turn in by["encoder"]))
     raised = sum(turn.e > 0 for turn in by["decoder"])
-    lowered = -sum(turn.u for turn in by["encoder"]), -sum(turn.u for turn in by["decoder"])
+    fall, unseen = -sum(turn.u for turn in done), -sum(turn.u for turn in by["encoder"])
     turns_of = f"{len(by['encoder'])} turns"
     return (
         Outcome("s_moved_by_encoder", "Largest move of S while the encoder learned",
@@ -96,7 +97,7 @@ def _outcomes(done: list[Turn], shift: float, promised: bool) -> tuple[Outcome, 
                 band=(0.0, 0.2) if promised else None,
                 words=f"In {raised} of {turns_of} the gap grew: the right answers walk away from the encoder's."),
         Outcome("unseen_share", "Share of U's fall of which S saw nothing",
-                Estimate(lowered[0] / sum(lowered), 0.0, len(done), "exact", "turns", "unseen_share", ""),
+                Estimate(unseen / fall if fall > 0 else 0.0, 0.0, len(done), "exact", "turns", "unseen_share", ""),
                 band=(0.0, 1.0) if promised else None,
                 words="The encoder's turns: U fell, the model became no better. Text 001 calls this meandering."),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import { el, figure, setText } from "./dom.js";
 import { createTiles } from "./lab_packed.js";
-import { parts } from "./scales.js";
+import { createChoice } from "./panel.js";
 import { XY } from "./xy.js";
 
 const PICTURES = 5, FULL = 21;          // nats of a bar as long as there is room
@@ -25,11 +25,8 @@ class Priced extends XY {
 const points = (moments, index, i) => moments.slice(0, index + 1)
   .filter(({ data }) => data.rate).map(({ data }) => [data.rate[i], data.distortion[i]]);
 
-/** "gap 0.34 ± 0.03"; one that is 0 for all that can be seen says so. */
-export function gapWords([value, stderr]) {
-  const { value: text, error } = parts({ value, stderr: Math.max(stderr, 0.005) });
-  return `gap ${text} ${error}`.trim();
-}
+/** "gap 0.34 ± 0.03", from [gap, its error]. */
+export const gapWords = ([value, stderr]) => `gap ${figure(value, 2)} ± ${figure(stderr, 2)}`;
 
 function createRow(price) {
   const tiles = createTiles({ count: PICTURES, kind: "made", label: `pictures that come back at price ${price}`,
@@ -61,18 +58,28 @@ export function curveRows(first) {
   const table = el("div", { class: "collapse-rows curve", style: `--rows:${prices.length}` },
     el("span", { class: "collapse-price" }, el("span", {}, "price")), originals.element,
     el("span", { class: "collapse-legend" }, el("span", {}, "nats per picture")), rows.flatMap(({ cells }) => cells));
-  const element = el("div", { class: "collapse-both" }, table, el("div", { class: "collapse-chart" }, chart.element));
+  let which = "pictures", again = () => {};
+  const choice = createChoice("what the rows show", [["pictures", "What comes back"], ["made", "From random codes"]], which,
+                              (id) => {
+                                which = id;
+                                again();
+                              });
+  const element = el("div", { class: "collapse-both" }, table,
+                     el("div", { class: "collapse-chart" }, chart.element, choice.element));
 
   function show(moments, index, latest) {
+    again = () => show(moments, index, latest);
     originals.show(latest("originals"));
-    const rate = latest("rate"), lost = latest("distortion"), gap = latest("gap"), pictures = latest("pictures");
+    const rate = latest("rate"), lost = latest("distortion"), gap = latest("gap"), made = latest("made");
+    const pictures = which === "made" && made ? made : latest("pictures");
+    choice.element.hidden = !made;
     rows.forEach((row, i) => row.show(pictures?.[i] ?? null, rate?.[i], gap?.[i]));
     const trails = prices.map((price, i) => ({ type: "line", points: points(moments, index, i), colour: "edge",
                                                dots: false, width: 1.4 }));
     const now = rate ? prices.map((price, i) => [rate[i], lost[i]]) : [];
     chart.show({
       marks: [...trails, { type: "line", points: now, colour: "encoder", dots: false },
-              { type: "dots", points: now, colour: "decoder", radius: 5 }],
+              { type: "dots", points: now, colour: "decoder", radius: 5, label: "now" }],
       named: now.map(([x, y], i) => [x, y, `×${prices[i]}`]),
       x: { low: -0.6, high: 23, label: "carried by the code (rate, nats)" },
       y: { low: 8, high: 32, label: "lost in the picture (distortion, nats)" },

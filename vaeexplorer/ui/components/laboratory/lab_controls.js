@@ -23,7 +23,8 @@ export function valueAt({ low, high, step, log, whole }, place) {
 
 function slider(control, { onMove, onSet }) {
   const { low, high, step, log, title, words, name } = control;
-  const read = () => (log ? valueAt(control, input.valueAsNumber / PARTS) : input.valueAsNumber);
+  let exact = null;                     // what it was set to, which may lie between its places
+  const read = () => exact ?? (log ? valueAt(control, input.valueAsNumber / PARTS) : input.valueAsNumber);
   const tell = () => {
     setText(output, digits(read()));
     input.setAttribute("aria-valuetext", digits(read()));
@@ -31,6 +32,7 @@ function slider(control, { onMove, onSet }) {
   const input = el("input", {
     type: "range", min: log ? 0 : low, max: log ? PARTS : high, step: log ? 1 : step, "aria-label": title,
     oninput: () => {
+      exact = null;
       tell();
       onMove(name, read());
     },
@@ -43,6 +45,7 @@ function slider(control, { onMove, onSet }) {
       words ? el("span", { class: "words" }, words) : null),
     set(value) {
       input.value = log ? Math.round(PARTS * placeOf(control, value)) : value;
+      exact = value;
       tell();
     },
   };

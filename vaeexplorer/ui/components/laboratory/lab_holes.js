@@ -88,7 +88,7 @@ function createColumn(number) {
       shown = { map: data, beginning };
       setText(title, `β = ${beginning.betas[number]}: ${KINDS[number]}`);
       const percent = 100 * data.share;
-      setText(share, `${percent < 0.5 ? "hardly any" : `${percent.toFixed(0)} %`} of darts lost`);
+      setText(share, percent < 0.5 ? "hardly any dart is lost" : `${percent.toFixed(0)} % of darts are lost`);
       share.classList.toggle("none", percent < 0.5);
       map.show(data, beginning);
       const grey = unpack(data.pictures);

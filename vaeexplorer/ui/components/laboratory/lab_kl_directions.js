@@ -3,14 +3,14 @@
 import { button, el, tint } from "./dom.js";
 import { kl } from "./lab_kl_numbers.js";
 import { createPanel } from "./lab_kl_panel.js";
-import { formula } from "./panel.js";
+import { formula, keyOf } from "./panel.js";
 import { XY } from "./xy.js";
 
 const DIRECTIONS = [
   { direction: "q_p", title: "KL(q ‖ p)", colour: "encoder",
-    asks: "Draws from q. Is each of them plausible under the target? What q leaves out is never asked about." },
+    asks: "q draws: is each draw plausible under the target?" },
   { direction: "p_q", title: "KL(p ‖ q)", colour: "z",
-    asks: "Draws from the target. Did q expect each of them? What q leaves out costs dearly." },
+    asks: "The target draws: did q expect each of them?" },
 ];
 const EVERY = 4;                // of the estimates during the fit, one in so many is shown
 const LEAST = 1e-4;             // nats: what is below is no KL to speak of, and has its place on a logarithmic axis
@@ -65,16 +65,18 @@ const judged = ({ mean, std }, target) => ({
 export function picture() {
   let moment = null, own = null;
   const back = button("play", "Back to the film", () => move(null));
-  const hint = el("p", { class: "words" }, "Take q yourself: drag it sideways, or up and down to make it narrower or wider.");
+  const hint = el("p", { class: "words" }, "Take q yourself: drag it sideways; up or down for narrower or wider.");
   const panels = DIRECTIONS.map((one) => createPanel({ ...one, onMove: (to) => move(to) }));
   const fit = new XY({ label: "both KLs while q is fitted", testid: "kl-fit", height: 150 });
   const tally = new XY({ label: "both KLs estimated by draws", testid: "kl-count", height: 150,
                          empty: "after the fit: estimates by more and more draws" });
   const chart = (title, one) => el("div", { class: "kl-chart" }, el("h4", {}, title), one.element);
   const element = el("div", { class: "kl", "data-testid": "kl-directions" }, panels.map((one) => one.element),
-                     chart("While q is fitted: exact, and by 200 draws", fit),
-                     chart("Then: estimates by more draws, ± 2 standard errors", tally),
-                     el("div", { class: "kl-hand" }, hint, back));
+                     chart("The KLs in nats while q is fitted", fit),
+                     chart("Then by more draws, ± 2 standard errors", tally),
+                     el("div", { class: "kl-hand" },
+                        el("div", { class: "keys" }, keyOf({ colour: "z", words: "target p", filled: true }),
+                           keyOf({ colour: "encoder", words: "q" })), hint, back));
   back.hidden = true;
 
   function refresh() {
@@ -108,9 +110,9 @@ export function picture() {
       if (!moment) return;
       if (own && JSON.stringify(before?.data.target) !== JSON.stringify(moment.data.target)) move(null);
       refresh();
-      fit.show({ marks: fitMarks(moments, index), x: { low: 0, label: "steps" }, y: { kind: "log", label: "KL, nats" } });
-      tally.show({ marks: countMarks(moments, index), x: { kind: "log", low: 10, high: 1e5, label: "draws" },
-                   y: { label: "KL, nats" } });
+      fit.show({ marks: fitMarks(moments, index), x: { low: 0, high: moment.data.steps, label: "steps" },
+                 y: { kind: "log" } });
+      tally.show({ marks: countMarks(moments, index), x: { kind: "log", low: 10, high: 1e5, label: "draws" } });
     },
     theme(colours) {
       for (const one of [...panels, fit, tally]) one.theme(colours);

@@ -16,13 +16,14 @@ const RUNNERS = {
   bare: ["Bare score", "1 draw", "gap"],
 };
 const AXES = [["steps", "per step"], ["pictures", "per picture decoded"]];
+const EARLY = 0.06;                 // of the steps
 const FLOOR = -45;                  // nats: what lies lower is off the chart
 
 export const nameOf = (name, draws) => RUNNERS[name][0].replace("{}", draws);
 
-/** The middle of the angles without their signs, degrees. */
+/** The middle one of the angles, degrees. */
 export function middleAngle(angles) {
-  const sorted = angles.map(Math.abs).sort((a, b) => a - b), half = sorted.length >> 1;
+  const sorted = [...angles].sort((a, b) => a - b), half = sorted.length >> 1;
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
@@ -41,16 +42,25 @@ export function wayOf(moments, index, runner, axis) {
     [data.step * price, data.elbo[runner] ?? NaN]));
 }
 
+/**
+ * The tip of a guess, seen from the side of the cone that guesses of one angle form around the true way, which is up;
+ * in [-1, 1].  Args: its angle to the true way, and its turn around it, degrees.
+ */
+export function tipOf(angle, turn) {
+  const [a, t] = [angle, turn].map((degrees) => degrees * Math.PI / 180);
+  return [Math.sin(a) * Math.sin(t), Math.cos(a)];
+}
+
 /** A compass: straight up is the true way, each arrow one guess. */
 function createCompass(name, number) {
   const colour = RUNNERS[name][2], title = el("h3", { class: `is-${colour}` });
   const canvas = el("canvas", { class: "sample-compass", role: "img", "data-testid": `sample-compass-${number}` });
   const off = el("b", { "data-testid": `sample-off-${number}` }), scatter = el("span", { class: "words" });
   const element = el("section", { class: "sample-runner" }, title, canvas, off, scatter);
-  let angles = null, look = null;
+  let tips = null, look = null;
 
   function draw() {
-    const ground = angles && look ? surface(canvas) : null;
+    const ground = tips && look ? surface(canvas) : null;
     if (!ground) return;
     const { context, width, height } = ground, radius = Math.min(width, height) / 2 - 4;
     const [x, y] = [width / 2, height / 2];
@@ -60,18 +70,18 @@ function createCompass(name, number) {
     context.fill();
     context.strokeStyle = look.edge;
     context.stroke();
-    arrow(context, x, y, 0, radius, look.text, 1.5, [4, 4]);
-    context.globalAlpha = 0.8;
-    for (const angle of angles) arrow(context, x, y, angle, radius * 0.88, look[colour], 2);
+    context.globalAlpha = 0.75;
+    for (const [dx, dy] of tips) arrow(context, x, y, dx * radius, dy * radius, look[colour], 2);
     context.globalAlpha = 1;
+    arrow(context, x, y, 0, radius, look.text, 1.5, [4, 4]);
   }
 
   return {
     element,
-    show(given, variance, first, draws) {
-      angles = given;
+    show(angles, turns, variance, first, draws) {
+      tips = angles.map((angle, i) => tipOf(angle, turns[i]));
       setText(title, nameOf(name, draws));
-      const middle = middleAngle(angles), astray = angles.filter((angle) => Math.abs(angle) > 90).length;
+      const middle = middleAngle(angles), astray = angles.filter((angle) => angle > 90).length;
       setText(off, `off by ${Math.round(middle)}°`);
       setText(scatter, scatterWords(variance, first));
       canvas.setAttribute("aria-label", `${angles.length} guesses: half of them are off by more than `
@@ -86,9 +96,11 @@ function createCompass(name, number) {
   };
 }
 
-function arrow(context, x, y, degrees, length, colour, width, dash = []) {
-  const turn = degrees * Math.PI / 180, [dx, dy] = [Math.sin(turn), -Math.cos(turn)];
-  const [tx, ty] = [x + dx * length, y + dy * length], head = Math.min(8, length / 4);
+/** An arrow from (x, y) by (right, up) pixels. */
+function arrow(context, x, y, right, up, colour, width, dash = []) {
+  const long = Math.hypot(right, up);
+  if (long < 1) return;
+  const [dx, dy] = [right / long, -up / long], [tx, ty] = [x + right, y - up], head = Math.min(8, long / 3);
   context.strokeStyle = context.fillStyle = colour;
   context.lineWidth = width;
   context.setLineDash(dash);
@@ -104,9 +116,11 @@ function arrow(context, x, y, degrees, length, colour, width, dash = []) {
   context.fill();
 }
 
-/** From the worst that is still on the chart to the best, rounded. */
+/** From the worst that is still on the chart, the plunge of the first steps left out, to the best; rounded. */
 export function limitsOf(moments) {
-  const found = moments.flatMap(({ data }) => data.elbo ?? []).filter((value) => value !== null);
+  const { steps } = moments[0].data;
+  const late = moments.filter(({ data }) => data.elbo && data.step >= EARLY * steps);
+  const found = late.flatMap(({ data }) => data.elbo).filter((value) => value !== null);
   if (!found.length) return { low: FLOOR, high: -20 };
   return { low: Math.max(FLOOR, Math.floor(Math.min(...found) - 0.5)), high: Math.ceil(Math.max(...found) + 0.5) };
 }
@@ -145,9 +159,9 @@ export function picture() {
     show(moments, index) {
       if (index < 0 || !moments.length) return;
       now = { moments, index };
-      const angles = latest(moments, index, "angles"), variance = latest(moments, index, "variance");
+      const [angles, turns, variance] = ["angles", "turns", "variance"].map((field) => latest(moments, index, field));
       const { draws } = moments[0].data;
-      compasses.forEach((compass, i) => compass.show(angles[i].slice(0, 24), variance[i], variance[0], draws[i]));
+      compasses.forEach((compass, i) => compass.show(angles[i], turns[i], variance[i], variance[0], draws[i]));
       redraw();
     },
     theme(colours) {

@@ -24,6 +24,6 @@ export function oneSampleFormulas() {
           link("https://openreview.net/forum?id=r1lgTGL5DE", "“Buy 4 REINFORCE samples, get a baseline for free!”"), "."),
     line("scatter = trace Var(guess);   of S draws: 1/S of one draw's"),
     words("The angle is between one guess and the true gradient, among all weights of the encoder, for one batch of 64 ",
-          "pictures; arrows show it on one side or the other. All are measured at the same model, the first runner's."),
+          "pictures; all guesses of one angle form a cone, which the arrows show from the side. All are measured at the same model, the first runner's."),
   ];
 }

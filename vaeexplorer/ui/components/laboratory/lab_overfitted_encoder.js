@@ -1,9 +1,8 @@
 // The encoder that overfits: practised pictures on the left, new ones on the right, and what the encoder loses of each.
 
-import { el, setText } from "./dom.js";
+import { el, figure, setText } from "./dom.js";
 import { overfitFormulas } from "./lab_overfitted_formulas.js";
 import { createTiles, latest } from "./lab_packed.js";
-import { parts } from "./scales.js";
 import { XY } from "./xy.js";
 
 const SHOWN = 3, SIZE = 64;             // pictures of each side; pixels of one
@@ -25,14 +24,14 @@ export function pointsOf(moments, index, field, side) {
     .map(({ data }) => [data.step, [data[field][side]].flat()[0]]);
 }
 
-/** Between both curves, the loss of the encoder as one mark after the other is not needed: a band does it. */
+/** What lies between both curves, as the error band of a line without a line. */
 const bandOf = (moments, index, side) => moments.slice(0, index + 1).filter(({ data }) => data.best)
   .map(({ data: { step, bound, best } }) => [step, bound[side], bound[side], best[side]]);
 
 /** What the encoder loses on a side, from [gap, its error]. */
 export function lossWords([value, stderr]) {
-  const { value: text, error } = parts({ value, stderr: Math.max(stderr, 0.05) });
-  return `the encoder loses ${text} ${error} nats`;
+  const digits = stderr < 0.1 ? 2 : 1;
+  return `the encoder loses ${figure(value, digits)} ± ${figure(stderr, digits)} nats`;
 }
 
 function createSide(name, side) {
@@ -53,13 +52,14 @@ function createSide(name, side) {
     const truth = halfOf(latest(moments, index, "originals"), side), wrong = latest(moments, index, "wrong");
     tiles.forEach((row, i) => {
       row.show(halfOf(latest(moments, index, ROWS[i][0]), side), i ? truth : null);
-      if (i) setText(counts[i], wrong ? `${wrong[i - 1][side].toFixed(1)} pixels wrong` : "");
+      if (i) setText(counts[i], wrong ? `${wrong[i - 1][side].toFixed(1)} of 64 pixels wrong` : "");
     });
     const gap = latest(moments, index, "gap")?.[side];
     setText(loss, gap ? lossWords(gap) : "");
+    const lost = { type: "line", points: bandOf(moments, index, side), colour: "gap", width: 0.01, dots: false };
     chart.show({
       marks: [
-        { type: "line", points: bandOf(moments, index, side), colour: "gap", width: 0.01, dots: false },
+        lost, lost,                     // twice, for a stronger red
         { type: "line", points: pointsOf(moments, index, "bound", side), colour: "encoder", dots: false,
           label: "by the encoder" },
         { type: "line", points: pointsOf(moments, index, "best", side), colour: "z", label: "best code" },

@@ -7,6 +7,7 @@ const PRESSED = "button, summary, a";           // space belongs to them
 const NEXT = { ArrowRight: 1, PageDown: 1, n: 1, ArrowLeft: -1, PageUp: -1, b: -1 };
 const ROOM = [1080, 660];                       // pixels in which a demonstration is at ease: what is more enlarges it
 const LARGEST = 2.4;
+const MARGIN = 10;              // pixels below the controls
 const LOWEST = 200;                             // pixels of a stage that is worth looking at
 const WORDS = "← → next and back · space plays · R resets · Esc leaves · F11 full screen";
 
@@ -63,7 +64,7 @@ export function createPresenter({ signal, onNext, onToggle, onReset, onChange })
     stand.style.setProperty("--enlarged", scale);
     style.removeProperty("--stage");
     if (!on) return;
-    const room = view.clientHeight / scale, least = Math.min(LOWEST, room);
+    const room = view.clientHeight / scale - MARGIN, least = Math.min(LOWEST, room);
     style.setProperty("--stage", `${least}px`);
     style.setProperty("--stage", `${Math.max(least, Math.floor(room - shown.height + least))}px`);
   }

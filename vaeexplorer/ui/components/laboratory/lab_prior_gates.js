@@ -2,6 +2,7 @@
 
 import { el, setText } from "./dom.js";
 import { drawGates } from "./lab_prior_course.js";
+import { keyOf } from "./panel.js";
 import { surface } from "./plot.js";
 import { count } from "./scales.js";
 import { prefersStillness } from "./theme.js";
@@ -21,7 +22,7 @@ export const large = (log10) => (log10 < 5 ? count(10 ** log10) : `10${raised(Ma
 /** How long so many draws take at a million a second, in words. Args: log10 of their number. */
 export function waiting(log10) {
   const seconds = 10 ** log10 / SPEED;
-  if (seconds < 1) return "less than a second";
+  if (seconds < 1) return "under a second";
   const [, unit, long = 1] = UNITS.find(([limit]) => seconds < limit), value = seconds / long;
   const text = value >= 1e5 ? `10${raised(Math.round(Math.log10(value)))}` : count(value);
   return text === "1" ? `1 ${unit.slice(0, -1)}` : `${text} ${unit}`;
@@ -67,7 +68,10 @@ export function createGates() {
   const need = new XY({ label: "draws needed by the number of latent dimensions", testid: "prior-draws", height: 200 });
   const element = el("div", { class: "prior-gates" },
     el("div", { class: "prior-figures" }, hits.element, short.element, encoder.element, needed.element),
-    canvas, el("div", { class: "prior-chart" }, el("h4", {}, "log p(x), nats"), chart.element),
+    el("div", { class: "prior-way" },
+       el("div", { class: "keys" }, keyOf({ colour: "z", words: "random codes" }),
+          keyOf({ colour: "encoder", words: "the encoder's" }), keyOf({ colour: "gap", words: "does not fit", dots: true }),
+          keyOf({ colour: "decoder", words: "gate: fits the picture", filled: true })), canvas), el("div", { class: "prior-chart" }, el("h4", {}, "log p(x), nats"), chart.element),
     el("div", { class: "prior-chart prior-second" }, el("h4", {}, "Random codes needed, powers of ten"), need.element));
   let film = [], at = -1, colours = null, frame = 0;
 
@@ -93,7 +97,7 @@ export function createGates() {
                nats < 0.05 ? "is their average" : "too small is their average");
     encoder.show(Math.abs(found - exact) < 0.2 ? "right" : `${Math.exp(Math.abs(found - exact)).toFixed(1)} ×`,
                  Math.abs(found - exact) < 0.2 ? "with 10 codes of the encoder" : "off with 10 codes of the encoder");
-    needed.show(large(log10), `random codes would do: ${waiting(log10)} at a million a second`);
+    needed.show(large(log10), `random codes would do: ${waiting(log10)}, a million a second`);
     canvas.setAttribute("aria-label", `${k} gates: ${count(through)} of ${count(draws)} random codes come through all of `
       + "them, the encoder's do.");
   }

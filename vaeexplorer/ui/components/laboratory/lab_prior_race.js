@@ -77,8 +77,8 @@ export function createRace() {
     tiles.encoder.say("a code of the encoder, decoded");
     setText(gap, !data.k ? "" : apart > 0.5
       ? `${figure(data.encoder - data.prior, 0)} nats apart: a factor of ${large(apart)}` : "no gap to speak of yet");
-    setText(counting, !data.k ? "" : `log p(x) of this picture after ${count(data.k)} draws each: by the encoder's `
-      + `${figure(data.encoder, 1)}, by random codes ${figure(data.prior, 1)} nats. Of the random codes ${figure(data.counting, 1)} count. `
+    setText(counting, !data.k ? "" : `${count(data.k)} draws each: by the encoder's ${figure(data.encoder, 1)}, by random `
+      + `codes ${figure(data.prior, 1)} nats (lower bounds). Effectively ${figure(data.counting, 1)} random codes count. `
       + `${what ? `Pictures: ${what}.` : ""}`);
     return asked;
   }

@@ -7,10 +7,14 @@ import { createVotes } from "./lab_prior_votes.js";
 import { formula } from "./panel.js";
 
 const SCENES = { dimensions: createGates, digits: createRace, gradient: createVotes };
-const { line, link, sub, sup, words } = formula;
+const { line, link, sub, words } = formula;
 const x = () => tint("input", "x"), z = () => tint("z", "z"), p = () => tint("decoder", "p(x|z)");
 
 const lines = () => [
+  line(z(), " ~ N(0, I", sub("k"), "),   ", x(), " | ", z(), " ~ N(z, 0.1 I", sub("k"), "),   ", x(), " = (1, …, 1)"),
+  words("Codes of growing length: each number of the code must explain one number of x. Everything is known exactly "
+    + "here. A gate is open within 3 standard deviations of what x says about that number, p(z|x). The encoder of this "
+    + "story is 10 % too wide, as a real one is never perfect."),
   line("p(", x(), ") = E", sub("p(z)"), "[", p(), "] ≈ (1/K) Σ", sub("k"), " ", tint("decoder", "p(x|z", sub("k"), ")"),
        ",   ", z(), sub("k"), " ~ p(z)"),
   words("The average is right for any number K of draws, but its relative variance, Var p(x|z) / p(x)², grows "
@@ -25,7 +29,7 @@ const lines = () => [
     + "a bias that falls as 1/L; without weights in its numerator the mean of the gradient is 0, whatever the picture."),
   line("∇ ELBO = E", sub("q(z|x)"), "[∇ log p(", z(), ")]"),
   words("With draws of the encoder no ratio is left; equal to the gradient of log p(x) where q is the posterior. ",
-        link("https://arxiv.org/abs/1312.6114", "Kingma and Welling 2014"), ", section 2.", sup(" ")),
+        link("https://arxiv.org/abs/1312.6114", "Kingma and Welling 2014"), ", section 2."),
 ];
 
 /** See the contract of the Lab's pictures; a moment's data has `scene`. */

@@ -47,7 +47,7 @@ function createBar({ toggle, step, seek, turnBy, faster }) {
     place.max = Math.max(1, all - 1);
     place.value = Math.max(0, index);
     place.setAttribute("aria-valuetext", `moment ${index + 1} of ${moments.length}`);
-    came.style.width = `${100 * Math.min(1, moments.length / Math.max(1, all))}%`;
+    came.style.width = `${player.whole ? 100 : 100 * Math.min(1, moments.at(-1)?.fraction ?? 0)}%`;
     setText(count, moments.length ? `${index + 1} / ${complete ? all : "…"}` : "");
     turn(play, player.playing ? "pause" : ended ? "reset" : "play", player.playing ? "pause" : ended ? "play again" : "play");
     back.disabled = index <= 0;
@@ -128,6 +128,7 @@ export function createStage({ onShow, onOutcomes, onReset }) {
     player.seek(first < 0 ? player.last : first);
   }
 
+  refresh();
   const stopWatching = watchSight(element, (seen) => {
     player.wake(seen);
     if (!seen) return;

@@ -25,7 +25,10 @@ export function klOf(mean, std) {
   return mean.reduce((sum, m, i) => sum + 0.5 * (m * m + std[i] * std[i] - 1) - Math.log(std[i]), 0);
 }
 
-/** log p(x|z) of black and white pixels (0 or 1) where the decoder's greys are the chances of white. */
+/**
+ * log p(x|z) of black and white pixels (0 or 1) where the decoder's greys are the chances of white. A pixel costs 16
+ * nats at most, for float32 greys cannot tell more: under a cloud where the picture belongs that is 0.01 nats in all.
+ */
 export function logLikelihood(greys, pixels) {
   let sum = 0;
   for (let i = 0; i < pixels.length; i++) {

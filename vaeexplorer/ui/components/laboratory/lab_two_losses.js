@@ -16,9 +16,9 @@ export const WHO = {
 
 /** The first of the moments in a row that end at `index` and moved the same part; the one before it is where they began. */
 export function beginOfTurn(moments, index) {
-  const { part } = moments[index].data;
+  const { part, warm } = moments[index].data, same = ({ data }) => data.part === part && data.warm === warm;
   let first = index;
-  while (first > 0 && moments[first - 1].data.part === part) first -= 1;
+  while (first > 0 && same(moments[first - 1])) first -= 1;
   return Math.max(0, first - 1);
 }
 
@@ -55,7 +55,7 @@ function createBoard(count) {
   const chart = several ? createCourse() : createPath();
   const legend = el("p", { class: "tl-legend" }, LEGEND.map(keyOf));
   const board = el("div", { class: `tl-board ${several ? "many" : "one"}` }, lanes.map((lane) => lane.element), chart.element);
-  const element = el("div", { class: "tl-all" }, several ? null : lanes[0].sum.element, board, legend);
+  const element = el("div", { class: several ? "tl-all many" : "tl-all" }, several ? null : lanes[0].sum.element, board, legend);
   return {
     element, count,
     show(moments, index) {

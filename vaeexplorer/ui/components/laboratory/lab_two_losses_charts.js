@@ -7,10 +7,16 @@ import { XY } from "./xy.js";
 const COLOUR = { encoder: "encoder", decoder: "decoder", both: "quiet" };
 const MOST = 28;                // nats: what lies above is the beginning, which would hide all that follows
 
+/** The moments that the path shows: while both warm up, these; later the turns alone, from where they began. */
+export function onPath(moments) {
+  const turns = moments.findIndex(({ data }) => !data.warm);
+  return turns > 0 ? turns - 1 : 0;
+}
+
 /** Runs of moments in which the same part moved, from where it began: [{ part, points: [[s, e], ...] }]. */
 export function pieces(moments, index) {
   const found = [];
-  for (let i = 1; i <= index; i++) {
+  for (let i = 1 + onPath(moments.slice(0, index + 1)); i <= index; i++) {
     const { part, lanes: [{ s, e }] } = moments[i].data, { lanes: [before] } = moments[i - 1].data;
     if (before.s > MOST) continue;
     if (found.at(-1)?.part !== part) found.push({ part, points: [[before.s, before.e]] });
@@ -52,7 +58,7 @@ export function createPath() {
   const element = frame(chart, "The path so far", [
     { colour: "encoder", words: "encoder: straight down" }, { colour: "decoder", words: "decoder: aside" }]);
   return wired(chart, element, (moments, index) => {
-    const all = moments.flatMap(({ data: { lanes: [{ s, e }] } }) => (s > MOST ? [] : [[s, e]]));
+    const all = moments.slice(onPath(moments.slice(0, index + 1))).flatMap(({ data: { lanes: [{ s, e }] } }) => (s > MOST ? [] : [[s, e]]));
     const across = all.map(([s]) => s), up = all.map(([, e]) => e);
     const { lanes: [{ s, e }] } = moments[index].data;
     const marks = s > MOST ? [] : pathMarks(moments, index);
