@@ -34,7 +34,7 @@ PAINTED, EPOCHS = 3000, 40  # pictures to learn from, and how often
 PATIENCE = 120_000  # ms until a page stands still
 THREE = ((0.3, 0.24), (0.5, 0.18), (0.66, 0.3), (0.5, 0.46), (0.68, 0.6), (0.56, 0.8), (0.32, 0.78))
 SEVEN = ((0.28, 0.24), (0.5, 0.22), (0.72, 0.21), (0.62, 0.42), (0.52, 0.62), (0.46, 0.82))
-CLOUD = (0.66, 0.36)  # where the tour's place is dragged to, in parts of its map
+PLACE = (0.3, 0.32)  # where the tour's place is dragged to, in parts of its map
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def lab(page: Any) -> None:
     place = page.get_by_test_id("tour-map")
     place.wait_for()
     box = place.bounding_box()
-    page.mouse.click(box["x"] + CLOUD[0] * box["width"], box["y"] + CLOUD[1] * box["height"])
+    page.mouse.click(box["x"] + PLACE[0] * box["width"], box["y"] + PLACE[1] * box["height"])
     page.mouse.move(5, HEIGHT - 5)
 
 

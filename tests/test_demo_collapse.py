@@ -98,7 +98,7 @@ def test_the_dearest_code_falls_silent_and_gives_everything_the_same_back(exact)
 
 
 def test_the_first_moment_holds_what_the_picture_needs_once(exact):
-    once = {"scene", "prices", "originals", "theory"}
+    once = {"scene", "prices", "originals", "theory", "variances"}
     assert once <= exact[0].data.keys() and not once & exact[1].data.keys()
     assert [len(row) for row in exact[0].data["theory"]] == [16] * 4
     steps = [moment.data["step"] for moment in exact]

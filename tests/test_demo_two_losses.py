@@ -152,8 +152,27 @@ def test_a_cloud_can_be_read_back():
         assert np.abs(share - expected).max() < 0.04
 
 
-def test_taking_turns(short):
+@pytest.fixture
+def done(monkeypatch):
+    """What every learner was told: (number of the learner, what moved, both learning rates)."""
+    calls, known, real = [], [], Learner.step
+
+    def step(self, part):
+        if not any(self is other for other in known):
+            known.append(self)
+        number = next(i for i, other in enumerate(known) if other is self)
+        calls.append((number, part, *[group["lr"] for group in self.optimizer.param_groups]))
+        real(self, part)
+
+    monkeypatch.setattr(Learner, "step", step)
+    return calls
+
+
+def test_taking_turns(short, done):
     moments = list(play(DEMO, {"phase": 10}, 0))
+    turn = [(0, part, 5e-4, 5e-4) for part in ("decoder", "encoder") for _ in range(10)]
+    assert done == [(0, "both", 2e-3, 2e-3)] * 5 + turn * 4
+    assert [moment.data["warm"] for moment in moments] == [True] * 2 + [False] * 8
     parts = [moment.data["part"] for moment in moments]
     assert parts == ["", "both", *["decoder", "encoder"] * 4]
     assert [moment.data["step"] for moment in moments] == [0, 5, *range(15, 95, 10)]
@@ -174,8 +193,11 @@ def test_taking_turns(short):
     assert max(len(json.dumps(moment.to_dict())) for moment in moments) < 5000
 
 
-def test_a_race(short):
+def test_a_race(short, done):
     moments = list(play(DEMO, {"scene": "race"}, 1))
+    assert done[:7] == [(0, "both", 2e-3, 2e-3), *[(1, "encoder", 2e-3, 2e-3)] * 4, (1, "both", 2e-3, 2e-3),
+                        (2, "both", 1e-5, 2e-3)]  # fmt: skip
+    assert done == done[:7] * 8
     assert [moment.data["step"] for moment in moments] == [0, 4, 8]
     assert moments[0].data["about"]["lanes"][1].startswith("Eager encoder: 5 steps")
     start, *_, last = moments

@@ -134,7 +134,10 @@ def _print_played(document: Mapping[str, Any]) -> None:
             scene = outcome["scene"]
             print(f"scene {scene}")
         _print_outcome(outcome)
-    outside = [outcome["name"] for outcome in document["outcomes"] if outcome["inside"] is False]
+    outside = [
+        outcome["name"] + (f" (scene {outcome['scene']})" if outcome["scene"] else "")
+        for outcome in document["outcomes"] if outcome["inside"] is False
+    ]  # fmt: skip
     if outside:
         print(f"outside of their bands: {', '.join(outside)}")
 

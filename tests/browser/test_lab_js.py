@@ -114,6 +114,17 @@ def test_a_film_waits_for_its_visitor_where_it_says_so(modules: Modules) -> None
     """) == ["a2", False, 0, 0, "a5", False, [5, 5, None, 2, None]]  # fmt: skip
 
 
+def test_a_film_may_begin_by_waiting(modules: Modules) -> None:
+    assert played(modules, """
+        player.begin();
+        player.wake(true);
+        player.add(film("a", 10, 0, [0]), true);
+        told.push(log.at(-1), player.playing, waits().length);
+        player.play();
+        told.push(waits(), tick(20), player.ended);
+    """) == ["a0", False, 0, [0], "a9", True]  # fmt: skip
+
+
 def test_the_film_before_stays_in_sight_until_the_next_one_has_something_to_show(modules: Modules) -> None:
     assert played(modules, """
         player.begin();
@@ -175,6 +186,7 @@ def test_no_link_asks_for_nothing(modules: Modules) -> None:
     ("query", "words"),
     [
         ("size=51", "The link's size=51 cannot be"),
+        ("size=0", "The link's size=0 cannot be"),
         ("size=2.5", "The link's size=2.5 cannot be"),
         ("size=", "The link's size= cannot be"),
         ("size=NaN", "The link's size=NaN cannot be"),

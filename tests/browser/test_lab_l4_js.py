@@ -88,7 +88,8 @@ def moment(**data: Any) -> dict[str, Any]:
 
 def exact_film() -> list[dict[str, Any]]:
     prices, theory = [1, 16], [[1.2, 0.6, 0.1], [0, 0, 0]]
-    once = {"scene": "exact", "prices": prices, "originals": pack(*grey(200, 5)), "theory": theory}
+    once = {"scene": "exact", "prices": prices, "originals": pack(*grey(200, 5)), "theory": theory,
+            "variances": [0.55, 0.17, 0.06, 0.01]}  # fmt: skip
     return [
         moment(**once, step=0, kl=[[0.02, 0.01, 0.01]] * 2, pictures=[pack(*grey(10, 5)), pack(*grey(20, 5))]),
         moment(step=9, kl=[[1.2, 0.6, 0.004], [0.001, 0, 0]], pictures=[pack(*grey(50, 5)), pack(*grey(90, 5))]),
@@ -131,6 +132,18 @@ def test_the_bars_have_the_height_of_their_nats(stage: Stage) -> None:
     heights = [purple[:, k * third : (k + 1) * third].sum(0).max() for k in range(3)]
     assert heights[0] / heights[1] == pytest.approx(2, rel=0.15)  # the mark of theory hides two pixels
     assert heights[2] == 0, "not in use: grey"
+
+
+def test_theory_follows_a_slider_before_its_film_comes(stage: Stage, modules: Modules) -> None:
+    found = modules.call("lab_collapse_exact.js", "m.expected([0.8, 0.2, 0.1], 4, 0.05)")
+    assert found == pytest.approx([0.5 * np.log(4), 0, 0])
+    stage.open("collapse")
+    stage.show(exact_film())
+    before = stage.page.get_by_test_id("collapse-bars-16").get_attribute("aria-label") or ""
+    assert before.endswith("theory says 0")
+    stage.page.evaluate("window.picture.react({ noise: 0.01, dimensions: 4 })")
+    after = stage.page.get_by_test_id("collapse-bars-16").get_attribute("aria-label") or ""
+    assert after.endswith("theory says 2"), "0.55 and 0.17 lie above 16 * 0.01"
 
 
 def test_rows_and_curve_of_the_networks(stage: Stage) -> None:

@@ -221,7 +221,7 @@ def test_both_prices_follow_the_cloud(tour: Tour, moments: list[dict[str, Any]])
     assert here[1] == pytest.approx(kl, abs=0.06) and here[0] == pytest.approx(here[1] + here[2], abs=0.11)
     assert here[0] > nats(theirs)[0] + 5, "the middle of the map is not where this digit belongs"
     assert tour.text("tour-theirs") == theirs
-    tour.page.get_by_role("button", name="The encoder's cloud").click()
+    tour.page.get_by_role("button", name="Encoder's cloud").click()
     assert nats(tour.text("tour-here")) == nats(theirs)
 
 

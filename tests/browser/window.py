@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from playwright.sync_api import Error
+
 from tests.browser.driver import PROBE, VIEWPORT
 
 MEDIA = {"media": "screen", "color_scheme": "light", "reduced_motion": "no-preference", "forced_colors": "none"}
@@ -45,16 +47,25 @@ class Window:
 
     def clean(self) -> None:
         """Take away what a test left behind, and the page itself where something would stay."""
-        page, context = self.page, self.page.context
         for event, listener in self._heard:
-            page.remove_listener(event, listener)
+            self.page.remove_listener(event, listener)
         self._heard.clear()
-        if self._spoilt or page.is_closed() or len(context.pages) > 1:
-            return self.close()
+        try:
+            kept = not self._spoilt and self._emptied()
+        except Error:  # closed, or on its way to another address
+            kept = False
+        if not kept:
+            self.close()
+
+    def _emptied(self) -> bool:
+        """Leave the document and make everything as it was; False where that cannot be."""
+        page, context = self.page, self.page.context
+        if page.is_closed() or len(context.pages) > 1:
+            return False
         page.unroute_all(behavior="ignoreErrors")
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))
         if not page.evaluate(FORGET):  # the browser's own page of an app that is gone
-            return self.close()
+            return False
         page.goto(self.blank)
         page.mouse.up()
         page.mouse.move(0, 0)
@@ -66,8 +77,7 @@ class Window:
         session = context.new_cdp_session(page)
         session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
         session.detach()
-        if not page.evaluate(NATIVE):  # a clock of its own, as `page.clock` installs
-            self.close()
+        return bool(page.evaluate(NATIVE))  # or else a clock of its own, as `page.clock` installs
 
     def close(self) -> None:
         """The next test gets another page."""

@@ -30,7 +30,7 @@ DEMO = Demo(
         "From top to bottom the code gets dearer, and the pictures that come back look more and more alike.",
         (
             "The numbers of the code do not fade together: one after the other falls silent, the least useful first. "
-            "Theory (the black marks) says which, before any training."
+            "Theory (the short lines) says which, before any training."
         ),
         (
             "In the second story, look at the gap, which says how far the model is from its own best reading of a "
@@ -39,10 +39,10 @@ DEMO = Demo(
     ),
     controls=(
         Choice("scene", "Story", (("exact", "Which parts fall silent"), ("rate_distortion", "What a nat buys")),
-               "exact", "Known exactly for straight-line models; or measured on small neural networks."),
+               "exact", "Exactly, for the simplest models; or measured, for small networks. A nat is 1.44 bits."),
         Slider("noise", "Noise the model expects", 0.01, 0.5, 0.01, collapse_exact.DEFAULTS["noise"],
                "Variance of each pixel around the drawn picture. More noise: detail is worth less.", True, ("exact",)),
-        Slider("dimensions", "Numbers in the code", 2, 24, 1, int(collapse_exact.DEFAULTS["dimensions"]),
+        Slider("dimensions", "Numbers in the code", 2, collapse_exact.MOST, 1, collapse_exact.DEFAULTS["dimensions"],
                "How many there are to be used.", False, ("exact",)),
         Slider("latent_dim", "Numbers in the code", 2, 20, 1, collapse_curve.DEFAULTS["latent_dim"],
                "How many there are to be used.", False, ("rate_distortion",)),

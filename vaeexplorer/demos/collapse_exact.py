@@ -26,6 +26,7 @@ STEPS, RATE = 4000, 5e-3
 MOMENTS, EVERY = 90, 200
 IN_USE = 0.005  # nats: by theory a dimension has more than this, or none, unless it lies within 1 % of the limit
 DEFAULTS = {"noise": 0.05, "dimensions": 16}
+MOST = 24  # dimensions that can be asked for
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,18 @@ def theory(images: np.ndarray, beta: float, variance: float, dimensions: int) ->
     Args: images (N, ...) without their mean; variance: s2 of p(x|z).   Error: none.
     Source: Lucas, Tucker, Grosse & Norouzi 2019; Cover & Thomas, theorem 10.3.3.
     """
-    pixels = images.reshape(len(images), -1).astype(np.float64)
-    eigenvalues = np.linalg.eigvalsh(np.cov(pixels.T, bias=True))[::-1]
+    eigenvalues = variances(images)
     level = beta * variance
     kl = 0.5 * np.log(np.maximum(eigenvalues[:dimensions] / level, 1.0))
     used = int((kl > 0).sum())
     error = level * used + eigenvalues[used:].sum()
-    return Theory(kl, -0.5 * (pixels.shape[1] * math.log(2 * math.pi * variance) + error / variance))
+    return Theory(kl, -0.5 * (len(eigenvalues) * math.log(2 * math.pi * variance) + error / variance))
+
+
+def variances(images: np.ndarray) -> np.ndarray:
+    """Of images (N, ...) without their mean along their principal directions, the largest first, float64."""
+    pixels = images.reshape(len(images), -1).astype(np.float64)
+    return np.linalg.eigvalsh(np.cov(pixels.T, bias=True))[::-1]
 
 
 class LinearVaes:
@@ -145,6 +151,7 @@ def first(data: Digits, expected: list[Theory]) -> dict[str, object]:
     return {
         "scene": "exact", "prices": list(PRICES), "originals": packed(data.shown),
         "theory": [[round(float(nats), 4) for nats in found.kl] for found in expected],
+        "variances": [round(float(value), 6) for value in variances(data.images)[:MOST]],
     }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from vaeexplorer.configs import VaeConfig
 from vaeexplorer.datasets import load
 from vaeexplorer.demos.demo import Demo, Moment, Outcome, Settings, Slider
 from vaeexplorer.demos.holes_map import HOLE, Lattice, deepest_hole, lattice, log_ratio_at, nodes_for, squares
-from vaeexplorer.demos.holes_words import LAST_WORDS, NOTICE, SOURCE, STORY, TITLES, WORDS
+from vaeexplorer.demos.holes_words import FIRST_WORDS, LAST_WORDS, NOTICE, SOURCE, STORY, TITLES, WORDS
 from vaeexplorer.demos.pixels import packed
 from vaeexplorer.demos.stacked import Stack, fresh
 from vaeexplorer.distributions import DiagonalGaussian
@@ -65,17 +65,19 @@ def run(settings: Settings, seed: int) -> Iterator[Moment]:
 def film(betas: Sequence[float], steps: int, seed: int, moments: int, settings: Settings) -> Iterator[Moment]:
     """The moments, `moments` of training and one more, the holes measured."""
     generator = torch.Generator().manual_seed(seed)
-    stack, x = begin(len(betas), seed), torch.bernoulli(digits().grey, generator=generator)
     darts = thrown(generator)
+    beginning = {"betas": list(betas), "darts": darts.numpy().round(3).tolist(), "reach": REACH, "squares": SQUARES,
+                 "steps": steps}  # fmt: skip
+    yield Moment(0.0, FIRST_WORDS, beginning)
+    stack, x = begin(len(betas), seed), torch.bernoulli(digits().grey, generator=generator)
     stops = {round(steps * (k / (moments - 1)) ** 1.25) for k in range(moments)}
     holes: list[Tensor | None] = [None] * len(betas)
-    beginning = {"betas": list(betas), "darts": darts.numpy().round(3).tolist(), "reach": REACH, "squares": SQUARES,
-                 "labels": digits().labels[digits().shown].tolist(), "steps": steps}  # fmt: skip
+    labels = {"labels": digits().labels[digits().shown].tolist()}
     for step in training(stack, betas, steps, generator):
         if step in stops:
             maps = [seen(stack, number, x, darts, holes) for number in range(len(betas))]
-            yield Moment(0.95 * step / steps, words(step, betas, maps), {"step": step, "maps": maps, **beginning})
-            beginning = {}
+            yield Moment(0.95 * step / steps, words(step, betas, maps), {"step": step, "maps": maps, **labels})
+            labels = {}
     yield from measuring(stack, x, betas, settings, generator)
 
 

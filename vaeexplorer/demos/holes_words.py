@@ -31,6 +31,7 @@ SOURCE = (
     "Hoffman & Johnson 2016 (the split of the KL); “Variational Autoencoders” (2023): not its “implied” q(x) but "
     "q(z), the aggregate posterior, is looked at"
 )
+FIRST_WORDS = "Nine darts, thrown by the prior. No picture is on the map yet."
 LAST_WORDS = (
     "A cheap code leaves holes, and darts that land there bring back no real digits. A dear one closes them, until "
     "at the highest price every place shows the same. Move over a map to see what lies there."

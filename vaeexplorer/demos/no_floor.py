@@ -77,7 +77,8 @@ def _data(step: int, pair: Pair, unseen: Tensor) -> dict[str, Any]:
     return {"step": step} | (start if step == 0 else {}) | {
         name: {
             "std": float(f"{std:.6g}"), "elbo": round(elbo.value, 4), "stderr": round(elbo.stderr, 4),
-            "unseen": float(f"{other.value:.6g}"), "ceiling": round(ceiling(std, PIXELS), 4),
+            "unseen": float(f"{other.value:.6g}"), "unseen_stderr": float(f"{other.stderr:.3g}"),
+            "ceiling": round(ceiling(std, PIXELS), 4),
             "error": float(f"{(means - shown).square().mean().sqrt().item():.4g}"), "means": packed(means.numpy()),
         }
         for name, std, elbo, other, means in zip(NAMES, pair.stds, elbos, others, pictures, strict=True)

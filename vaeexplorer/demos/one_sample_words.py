@@ -28,6 +28,7 @@ SOURCE = (
     "Kingma & Welling 2014 (the trick, and one draw for each picture); Williams 1992; Kool et al. 2019 (two draws "
     "compared); “Latent Variable Models”, section “Stochastic Gradient Estimators”"
 )
+FIRST_WORDS = "Five runners wait for the start. Up is the true way."
 LAST_WORDS = (
     "One draw along the slope was enough. Guesses from the score alone scatter so much more that as many steps lead "
     "less far, and without a baseline hardly anywhere."

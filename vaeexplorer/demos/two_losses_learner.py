@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -38,8 +38,7 @@ class Learner:
     def __init__(self, seed: int, encoder_rate: float = RATE) -> None:
         self.generator = torch.Generator().manual_seed(seed)
         self.vae = fresh(CONFIG, seed)
-        self.rates = (encoder_rate, RATE)
-        self.optimizer = self._adam()
+        self.parts, self.rates = parts_of(self.vae), (encoder_rate, RATE)
         self.done = self.position = 0
         self._refill()
 
@@ -74,12 +73,14 @@ class Learner:
         twin.vae = copy.deepcopy(self.vae)
         twin.generator = torch.Generator()
         twin.generator.set_state(self.generator.get_state())
-        twin.optimizer = twin._adam()
-        twin.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
+        twin.parts = parts_of(twin.vae)
+        if vars(twin).pop("optimizer", None):
+            twin.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
         return twin
 
-    def _adam(self) -> torch.optim.Adam:
-        self.parts = parts_of(self.vae)
+    @cached_property
+    def optimizer(self) -> torch.optim.Adam:
+        """Made at the first step: torch takes its time for the first one, and the first picture shall not wait."""
         groups = [{"params": self.parts[name], "lr": rate} for name, rate in zip(PARTS, self.rates, strict=True)]
         return torch.optim.Adam(groups, fused=True)
 

@@ -38,7 +38,11 @@ def race(settings: Settings, seed: int) -> Iterator[Moment]:
 
 
 def _names(eager: int, slower: int) -> list[str]:
-    return ["Ordinary encoder: 1 step to 1", f"Eager encoder: {eager} steps to 1", f"Slow encoder: {slower} times slower"]
+    return [
+        "Ordinary encoder: 1 step to 1",
+        f"Eager encoder: {eager} steps to 1",
+        f"Slow encoder: {slower} times slower",
+    ]
 
 
 def _words(step: int, readings: Sequence[Reading]) -> str:

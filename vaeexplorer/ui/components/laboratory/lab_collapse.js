@@ -9,14 +9,17 @@ import { latest } from "./lab_packed.js";
 const SCENES = { exact: exactRows, rate_distortion: curveRows };
 
 /** The picture of the demonstration: that of the film's own scene, which may lag behind the settings. */
-export function picture(ctx) {
+export function picture() {
   const element = el("div", { class: "collapse", "data-testid": "collapse" });
-  let scene = null, made = null, look = null;
+  let first = null, known = "", made = null, look = null;
 
-  function change(name, first) {
+  /** Begin anew for a film of another scene, or with other things to expect. */
+  function change(data) {
+    const { scene, prices, theory } = data, mark = JSON.stringify([scene, prices, theory]);
+    if (mark === known) return;
+    known = mark;
     made?.stop();
-    scene = name;
-    made = SCENES[name](first);
+    made = SCENES[scene](data);
     element.replaceChildren(made.element);
     if (look) made.theme(...look);
   }
@@ -25,13 +28,10 @@ export function picture(ctx) {
     element, formula: collapseFormulas(),
     show(moments, index) {
       if (index < 0 || !moments.length) return;
-      const first = moments[0].data, name = first.scene, key = `${name} ${first.theory?.[0].length ?? 0}`;
-      if (key !== scene) {
-        change(name, first);
-        scene = key;
-      }
+      if (moments[0] !== first) change((first = moments[0]).data);
       made.show(moments, index, (field) => latest(moments, index, field));
     },
+    react(settings) { made?.react?.(settings); },
     theme(colours, theme) {
       look = [colours, theme];
       made?.theme(...look);

@@ -59,11 +59,11 @@ export function curveRows(first) {
     el("span", { class: "collapse-price" }, el("span", {}, "price")), originals.element,
     el("span", { class: "collapse-legend" }, el("span", {}, "nats per picture")), rows.flatMap(({ cells }) => cells));
   let which = "pictures", again = () => {};
-  const choice = createChoice("what the rows show", [["pictures", "What comes back"], ["made", "From random codes"]], which,
-                              (id) => {
-                                which = id;
-                                again();
-                              });
+  const kinds = [["pictures", "What comes back"], ["made", "From random codes"]];
+  const choice = createChoice("what the rows show", kinds, which, (id) => {
+    which = id;
+    again();
+  });
   const element = el("div", { class: "collapse-both" }, table,
                      el("div", { class: "collapse-chart" }, chart.element, choice.element));
 

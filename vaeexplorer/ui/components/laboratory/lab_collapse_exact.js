@@ -7,17 +7,22 @@ import { surface } from "./plot.js";
 const PICTURES = 5, IN_USE = 0.005;
 const NAMES = { 1: "ordinary", 4: "dear", 8: "very dear", 16: "too dear" };
 
+/** What theory gives each number of the code: ½ log(variance / (price noise)) nats, or nothing. */
+export function expected(variances, price, noise) {
+  return variances.map((one) => Math.max(0, 0.5 * Math.log(one / (price * noise))));
+}
+
 /** How many numbers of the code are in use. */
 export const inUse = (nats) => nats.filter((one) => one > IN_USE).length;
 
-/** Bars of one model over the marks of theory. Args: canvas; kl and theory, nats, the largest first; top of the scale. */
+/** Bars of one model and the marks of theory. Args: kl and theory, nats, the largest first; top of the scale. */
 function drawBars(canvas, { kl, theory, top, colours }) {
   const ground = surface(canvas);
   if (!ground) return;
   const { context, width, height } = ground, base = height - 3, room = base - 20, pitch = width / theory.length;
   const y = (nats) => base - Math.min(1, Math.max(0, nats) / top) * room;
   theory.forEach((wanted, j) => {
-    const left = j * pitch + pitch * 0.12, wide = pitch * 0.76, now = kl[j];
+    const left = j * pitch + pitch * 0.12, wide = pitch * 0.76, now = kl[j] ?? 0;
     context.fillStyle = now > IN_USE ? colours.encoder : colours.quiet;
     context.globalAlpha = now > IN_USE ? 0.85 : 0.6;
     context.fillRect(left, y(now), wide, Math.max(2, base - y(now)));
@@ -52,9 +57,12 @@ function createRow(price, dimensions) {
   };
 }
 
+const heightOf = (theory) => 1.08 * Math.max(...theory.flat(), 0.3);
+
 /** The whole picture for a film. Args: first, the data of its first moment. */
 export function exactRows(first) {
-  const { prices, theory } = first, dimensions = theory[0].length, top = 1.08 * Math.max(...theory.flat(), 0.3);
+  const { prices, variances } = first, dimensions = first.theory[0].length;
+  let { theory } = first, top = heightOf(theory);
   const originals = createTiles({ count: PICTURES, kind: "given", label: "pictures as they are" });
   const rows = prices.map((price) => createRow(price, dimensions));
   const element = el("div", { class: "collapse-rows exact", style: `--rows:${prices.length}` },
@@ -77,5 +85,13 @@ export function exactRows(first) {
     rows.forEach((row, i) => row.show(pictures?.[i] ?? null, kl?.[i], theory[i], top, colours));
   }
 
-  return { element, show, theme(found) { colours = found; again(); }, stop: () => sizes.disconnect() };
+  /** While a slider moves, the marks of theory go ahead of the film. */
+  function react({ noise, dimensions: wanted }) {
+    if (!(noise > 0)) return;
+    theory = prices.map((price) => expected(variances.slice(0, wanted), price, noise));
+    top = heightOf(theory);
+    again();
+  }
+
+  return { element, show, react, theme(found) { colours = found; again(); }, stop: () => sizes.disconnect() };
 }

@@ -7,6 +7,7 @@ import { createChoice } from "./panel.js";
 import { freshSeed } from "./random.js";
 
 const PARTS = 1000;             // places of a logarithmic slider
+const SHOWN = 24;               // letters of the steps by hand
 
 const SCENE = "scene";
 
@@ -76,7 +77,8 @@ function steps({ name, title, words, buttons, most }, { onSet }) {
       done = value;
       undo.disabled = !done;
       for (const one of adding) one.disabled = done.length >= most;
-      setText(history, done ? `${done.length}: …${done.slice(-24)}`.replace(done.length <= 24 ? "…" : "\0", "") : "none yet");
+      const cut = done.length > SHOWN ? "…" : "";
+      setText(history, done ? `${done.length}: ${cut}${done.slice(-SHOWN)}` : "none yet");
     },
   };
 }
@@ -93,7 +95,7 @@ function seedField(onSeed) {
   let shown = 0;
   const input = el("input", { type: "number", class: "seed", min: 0, max: LARGEST_SEED, step: 1, value: 0,
                               "aria-label": "seed of all chance", onchange: take });
-  const any = button("die", "", () => onSeed(freshSeed()), { label: "another seed", title: "Another seed: other chance" });
+  const any = button("die", "", () => onSeed(freshSeed()), { label: "another seed", title: "Other chance" });
   return {
     element: el("span", { class: "lab-control lab-seed" }, el("span", { class: "lab-title" }, "Seed"),
                 el("span", { class: "joined" }, input, any)),
@@ -108,7 +110,7 @@ function seedField(onSeed) {
 export function createControls(demo, { onMove, onSet, onSeed, onReset }) {
   const made = new Map(demo.controls.map((one) => [one.name, KINDS[one.kind](one, { onMove, onSet })]));
   const seed = seedField(onSeed), others = demo.controls.filter(({ name }) => name !== SCENE);
-  const reset = button("reset", "Reset", onReset, { title: "The usual settings, the same seed, from the beginning (R)" });
+  const reset = button("reset", "Reset", onReset, { title: "The usual settings, the same seed (R)" });
   const element = el("div", { class: "lab-controls", "data-testid": "lab-controls" },
     others.map(({ name }) => made.get(name).element),
     el("div", { class: "lab-chance" }, seed.element, reset));

@@ -11,7 +11,7 @@ import { createStage } from "./lab_stage.js";
 
 const LOADING = "The first picture is on its way …";
 
-/** Whether a film begins as the one before did: its settings differ in steps by hand alone, to which some were added. */
+/** Whether a film begins as the one before did: only steps by hand were added to its settings. */
 export function continues(demo, before, after) {
   return demo.controls.every(({ name, kind }) => (
     kind === "steps" ? String(after[name]).startsWith(before[name]) : after[name] === before[name]));
@@ -55,8 +55,8 @@ async function loadPicture(ctx, holder) {
 /** Words in place of a picture that cannot be shown; its film goes on without. */
 function inWords(holder, error) {
   console.error(error);
-  holder.replaceChildren(el("p", { class: "warning" }, "The picture of this demonstration cannot be shown. Its film goes on "
-    + "in words below; reload the page to try again."));
+  holder.replaceChildren(el("p", { class: "warning" }, "The picture of this demonstration cannot be shown. Its film "
+    + "goes on in words below; reload the page to try again."));
 }
 
 /**

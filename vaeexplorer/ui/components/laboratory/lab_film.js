@@ -69,7 +69,7 @@ export class Player {
     this.rest();
     this.index = Math.min(this.last, Math.max(0, index));
     this.onShow(this.moments, this.index);
-    this.playing = playing && !this.ended;
+    this.playing = playing && !this.ended && !holds(this.moment);
     this.go();
     this.onState(this);
   }
@@ -110,11 +110,11 @@ export class Player {
     this.timer = 0;
   }
 
-  /** Plan the next moment, if there is one to be seen. on: also from where the film waits for the visitor. */
-  go(on = false) {
+  /** Plan the next moment, if there is one to be seen. */
+  go(atOnce = false) {
     const { playing, awake, timer, index, last, moments } = this;
-    if (!playing || !awake || timer || index >= last || (!on && holds(moments[index]))) return;
-    const wait = on ? 0 : pace(expected(moments, this.complete)) / this.speed;
+    if (!playing || !awake || timer || index >= last) return;
+    const wait = atOnce ? 0 : pace(expected(moments, this.complete)) / this.speed;
     this.timer = setTimeout(() => {
       this.timer = 0;
       this.index += 1;

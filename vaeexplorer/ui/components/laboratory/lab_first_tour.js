@@ -66,6 +66,7 @@ export function picture(ctx) {
     const key = `${data.step} ${data.pixels ?? ""} ${data.rolls?.[0] ?? ""} ${decoder !== null}`;
     if (key === shown) return;
     shown = key;
+    const before = step;
     step?.rest();
     step = null;
     fault.hidden = true;
@@ -81,6 +82,7 @@ export function picture(ctx) {
     stage.replaceChildren(step.element);
     if (dress) step.theme(...dress);
     step.show({ ...data, values });
+    if (before && element.getBoundingClientRect().top < 0) element.scrollIntoView({ block: "start" });
   };
 
   return {

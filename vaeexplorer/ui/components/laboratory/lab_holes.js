@@ -84,13 +84,15 @@ function createColumn(number) {
 
   return {
     element, map, point,
-    show(data, beginning, most, given) {
-      shown = { map: data, beginning };
+    show(data, beginning, labels, most, given) {
+      shown = data && { map: data, beginning };
       setText(title, `β = ${beginning.betas[number]}: ${KINDS[number]}`);
+      map.show(data, beginning, labels);
+      element.classList.toggle("waiting", !data);
+      if (!data) return;
       const percent = 100 * data.share;
       setText(share, percent < 0.5 ? "hardly any dart is lost" : `${percent.toFixed(0)} % of darts are lost`);
       share.classList.toggle("none", percent < 0.5);
-      map.show(data, beginning);
       const grey = unpack(data.pictures);
       tiles.forEach((tile, i) => tile.show(grey.subarray(i * SIZE, (i + 1) * SIZE), data.lost[i] ? "lost" : "found"));
       hole.element.classList.toggle("blank", !data.hole);
@@ -113,10 +115,10 @@ export function picture() {
     show(moments, index) {
       if (index < 0 || !moments.length) return;
       const maps = latest(moments, index, "maps"), beginning = moments[0].data;
-      if (!maps) return;
+      const labels = latest(moments, index, "labels");
       const most = Math.max(2, ...moments.flatMap(({ data }) => (data.maps ?? []).map(({ kl }) => kl)));
       const decoders = moments[index].data.decoders;
-      columns.forEach((column, i) => column.show(maps[i], beginning, most, decoders?.[i] ?? null));
+      columns.forEach((column, i) => column.show(maps?.[i] ?? null, beginning, labels, most, decoders?.[i] ?? null));
     },
     theme(colours, theme) { columns.forEach((column) => column.map.theme(colours, theme)); },
     stop() { columns.forEach((column) => column.map.stop()); },

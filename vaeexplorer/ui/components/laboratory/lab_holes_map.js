@@ -64,7 +64,7 @@ export function shadeOf(ratios, squares, reach, codes, hole) {
 
 /**
  * The canvas of a map. Args: number, for tests; onPoint([z1, z2] or null) as the pointer moves over it.
- * Returns: { element, show(map, beginning), theme(colours, theme), mark(place or null), stop() }.
+ * Returns: { element, show(map or null, first moment, digits of the dots), theme(colours, theme), mark(place or null), stop() }.
  */
 export function createMap({ number, label, onPoint }) {
   const canvas = el("canvas", { class: "holes-canvas", role: "img", "aria-label": label,
@@ -75,14 +75,14 @@ export function createMap({ number, label, onPoint }) {
   function draw() {
     const ground = now && look ? surface(canvas) : null;
     if (!ground) return;
-    const { context, width: side } = ground, { beginning: { reach, squares, darts, labels }, map } = now;
+    const { context, width: side } = ground, { beginning: { reach, squares, darts }, labels, map } = now;
     const at = (place) => toPixel(place, side, reach);
     context.imageSmoothingEnabled = true;
-    context.drawImage(shaded(map, squares, reach), 0, 0, side, side);
+    if (map) context.drawImage(shaded(map, squares, reach), 0, 0, side, side);
     drawCircles(context, at, side / (2 * reach));
-    placesOf(map.dots, reach).forEach((place, i) => dot(context, at(place), look.classes[labels[i]]));
-    darts.forEach((place, i) => drawDart(context, at(place), String(i + 1), map.lost[i] ? "gap" : "decoder"));
-    if (map.hole) drawHole(context, at(map.hole), side);
+    if (map) placesOf(map.dots, reach).forEach((place, i) => dot(context, at(place), look.classes[labels[i]]));
+    darts.forEach((place, i) => drawDart(context, at(place), String(i + 1), map?.lost[i] ? "gap" : "decoder"));
+    if (map?.hole) drawHole(context, at(map.hole), side);
     if (pointed) cross(context, at(pointed));
   }
 
@@ -177,8 +177,8 @@ export function createMap({ number, label, onPoint }) {
   sizes.observe(canvas);
   return {
     element: canvas,
-    show(map, beginning) {
-      now = { map, beginning };
+    show(map, beginning, labels) {
+      now = { map, beginning, labels };
       draw();
     },
     mark(where) {

@@ -15,11 +15,17 @@ export function headings(draws) {
   return { outside: ["log outside: the right place", "log of the average of p(x|z)"], inside };
 }
 
+/** The part of what there is to know about z that a point gives away, 0..1. */
+export function known({ information, weights }) {
+  const all = -weights.reduce((sum, weight) => sum + (weight > 0 ? weight * Math.log(weight) : 0), 0);
+  return all > 0 ? Math.min(1, Math.max(0, information / all)) : 0;
+}
+
 /** A sentence below a fit: what its model is worth, and what z means in it. */
 export function worth(fit) {
-  const bits = Math.max(0, fit.information / Math.LN2);
-  const means = bits < 0.005 ? "z says nothing about a point" : `a point tells ${bits.toFixed(2)} of 1 bit about z`;
-  return `log p(x) = ${figure(fit.log_p, 3)} nats a point; ${means}`;
+  const share = Math.round(100 * known(fit));
+  const means = share ? `a point gives away ${share} % of which bell made it` : "a point gives nothing away about its bell";
+  return `log p(x) = ${figure(fit.log_p, 3)} nats a point (exact); ${means}`;
 }
 
 /** Marks of the chart up to a moment; `best`: what expectation maximisation has found so far. */

@@ -12,7 +12,7 @@ export const MODELS = [["learned", "free noise", "decoder"], ["fixed", "fixed no
 
 /** A number of nats for people: with a tenth, thousands separated, a true minus. */
 export const nats = (value) => (Math.abs(value) >= 1e7 ? value.toExponential(1).replace("e+", " × 10^")
-  : value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) < 1000 ? 1 : 0 })).replace("-", "−");
+  : value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) < 1 ? 2 : Math.abs(value) < 1000 ? 1 : 0 })).replace("-", "−");
 
 /** Marks of the score's chart up to a moment. */
 export function scoreMarks(moments, index) {
@@ -55,17 +55,22 @@ function lines() {
   ];
 }
 
-/** The scores on its own pictures and on others, as a small table. Returns: { element, show(data) }. */
+/** The scores on its own pictures and on others, with what drawing the codes makes uncertain: a small table. */
 function createScores() {
-  const cells = MODELS.map(() => [el("td", {}), el("td", {})]);
-  const rows = MODELS.map(([, label, colour], i) => el("tr", {}, el("th", { scope: "row" }, tint(colour, label)), cells[i]));
+  const cell = () => [el("span", {}), el("small", {})], cells = MODELS.map(() => [cell(), cell()]);
+  const rows = MODELS.map(([, label, colour], i) => el("tr", {}, el("th", { scope: "row" }, tint(colour, label)),
+                                                       cells[i].map((parts) => el("td", {}, parts))));
+  const head = (words) => el("th", { scope: "col" }, words);
   const element = el("table", { class: "nf-scores", "data-testid": "nf-scores" },
-    el("thead", {}, el("tr", {}, el("th", {}, "score (ELBO, nats)"), el("th", { scope: "col" }, "its own digits"),
-                       el("th", { scope: "col" }, "digits never seen"))),
+    el("thead", {}, el("tr", {}, head("score: ELBO, nats, sampled"), head("its own digits"), head("digits never seen"))),
     el("tbody", {}, rows));
+  const write = ([value, error], number, stderr) => {
+    setText(value, nats(number));
+    setText(error, ` ± ${nats(Number(stderr.toPrecision(2)))}`);
+  };
   const show = (data) => MODELS.forEach(([name], i) => {
-    setText(cells[i][0], nats(data[name].elbo));
-    setText(cells[i][1], nats(data[name].unseen));
+    write(cells[i][0], data[name].elbo, data[name].stderr);
+    write(cells[i][1], data[name].unseen, data[name].unseen_stderr);
   });
   return { element, show };
 }
@@ -78,9 +83,9 @@ export function picture(ctx) {
   chart.canvas.classList.add("nf-score");
   chart.canvas.style.height = "";
   const element = el("div", { class: "nf" },
-    tiles.element,
-    el("figure", { class: "nf-figure nf-bell" },
-      el("figcaption", {}, "The bell over one pixel: how likely the model finds each grey"), bells, scores.element),
+    el("div", { class: "nf-pictures" }, tiles.element, scores.element),
+    el("figure", { class: "nf-figure" },
+      el("figcaption", {}, "The bell over one pixel: how likely the model finds each grey"), bells),
     el("figure", { class: "nf-figure nf-wide" },
       el("figcaption", {}, "The score while they learn"), chart.element));
   let look = null, shown = [[], -1];

@@ -99,18 +99,19 @@ export function drawBells({ context, width, height }, data, colours, family) {
   drawTrue(context, learned.error, { x, top, base }, colours);
   context.restore();
   drawGround(context, { width, base, left, right, x }, colours);
-  label(context, learned, fixed, { x, y, top, base }, colours);
+  label(context, learned, fixed, { x, y, left, top }, colours);
 }
 
-/** Words left of the free bell's top, with an arrow where that is beyond the picture; the fixed one's on its flank. */
-function label(context, learned, fixed, { x, y, top, base }, colours) {
-  const out = y(peak(learned.std)) < top, middle = x(0);
+/** The free bell's words at its left foot, or with an arrow beside its top that is out of the picture; the fixed one's
+ * on its right flank. */
+function label(context, learned, fixed, { x, y, left, top }, colours) {
+  const out = y(peak(learned.std)) < top, middle = x(0), foot = bell(learned.std)[Math.round(0.12 * POINTS)];
   const words = [`free: noise ${Number(learned.std.toPrecision(2))}`, heightWords(learned.std, fixed.std)];
-  const down = out ? top + 2 : Math.min(base - 60, Math.max(top + 2, y(peak(learned.std)) - 38));
+  const down = out ? top + 2 : Math.max(top + 2, y(foot[1]) - 42);
   context.textBaseline = "top";
-  context.textAlign = "right";
+  context.textAlign = out ? "right" : "left";
   context.fillStyle = colours.decoder;
-  words.forEach((text, i) => context.fillText(text, middle - (out ? 32 : 14), down + 17 * i));
+  words.forEach((text, i) => context.fillText(text, out ? middle - 32 : left, down + 17 * i));
   if (out) {
     context.beginPath();
     [[-24, 17], [-16, 2], [-8, 17]].forEach(([right, low]) => context.lineTo(middle + right, top + low));

@@ -3,7 +3,7 @@
 import { el, setText, tint } from "./dom.js";
 import { normals } from "./random.js";
 
-const ROWS = [["images", "digits to learn", "input"], ["learned", "drawn with free noise", "decoder"],
+const ROWS = [["given", "digits to learn", "input"], ["learned", "drawn with free noise", "decoder"],
               ["fixed", "drawn with fixed noise", "noise"]];
 const NOISE_SEED = 7;           // of the pattern that both models' noise has in all moments
 
@@ -41,7 +41,7 @@ export function createTiles() {
   function show(first, data) {
     const { side, shown } = first, noise = normals(NOISE_SEED, side * side * shown);
     for (const { name, canvas, value } of rows) {
-      const own = data[name], bytes = bytesOf(own ? own.means : first.images);
+      const own = data[name] ?? null, bytes = bytesOf(own ? own.means : first.images);
       paint(canvas, own ? drawn(bytes, own.std, noise) : bytes, side, shown, 1);
       canvas.style.maxWidth = `${shown * 4.6}rem`;
       setText(value, own ? `s = ${Number(own.std.toPrecision(2))}` : "");

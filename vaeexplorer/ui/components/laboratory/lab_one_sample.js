@@ -81,6 +81,11 @@ function createCompass(name, number) {
     show(angles, turns, variance, first, draws) {
       tips = angles.map((angle, i) => tipOf(angle, turns[i]));
       setText(title, nameOf(name, draws));
+      if (!angles.length) {
+        for (const line of [off, scatter]) setText(line, " ");
+        draw();
+        return;
+      }
       const middle = middleAngle(angles), astray = angles.filter((angle) => angle > 90).length;
       setText(off, `off by ${Math.round(middle)}°`);
       setText(scatter, scatterWords(variance, first));
@@ -161,7 +166,8 @@ export function picture() {
       now = { moments, index };
       const [angles, turns, variance] = ["angles", "turns", "variance"].map((field) => latest(moments, index, field));
       const { draws } = moments[0].data;
-      compasses.forEach((compass, i) => compass.show(angles[i], turns[i], variance[i], variance[0], draws[i]));
+      compasses.forEach((compass, i) => compass.show(angles?.[i] ?? [], turns?.[i] ?? [], variance?.[i], variance?.[0],
+                                                     draws[i]));
       redraw();
     },
     theme(colours) {

@@ -2,6 +2,9 @@
 
 import { el } from "./dom.js";
 
+const COLUMNS = ["What it ended with", "here", "kind", "theory", "band", ""];
+const KINDS = { unbiased: "sampled" };  // in plain words; the others are plain
+
 /** A number with four digits that say something, a true minus sign and thin spaces for thousands. */
 export function digits(value, count = 4) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
@@ -31,7 +34,7 @@ function row(outcome) {
     el("th", { scope: "row" }, el("span", {}, title), words ? el("span", { class: "words" }, words) : null),
     el("td", { "data-label": "here" }, el("strong", {}, digits(outcome.value)), errorOf(outcome),
        unit ? el("span", { class: "unit" }, ` ${unit}`) : null),
-    el("td", { "data-label": "kind", class: "kind" }, kind),
+    el("td", { "data-label": "kind", class: "kind", title: `${outcome.n} ${outcome.over}` }, KINDS[kind] ?? kind),
     el("td", { "data-label": "theory" }, digits(theory)),
     el("td", { "data-label": "band" }, band ? `${digits(band[0])} to ${digits(band[1])}` : "–"),
     el("td", { "data-label": "" }, mark(inside)));
@@ -40,7 +43,7 @@ function row(outcome) {
 /** Returns: { element, show(outcomes) }: a card that is hidden while there is nothing to tell. */
 export function createOutcomes() {
   const body = el("tbody", {});
-  const head = ["What it ended with", "here", "kind", "theory", "band", ""].map((words) => el("th", { scope: "col" }, words));
+  const head = COLUMNS.map((words) => el("th", { scope: "col" }, words));
   const element = el("section", { class: "card lab-outcomes", "data-testid": "lab-outcomes", hidden: true },
     el("h3", {}, "The figures"),
     el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, head)), body)),

@@ -39,7 +39,8 @@ function createSide(name, side) {
     count: SHOWN, kind, label: `${TITLES[name]}: ${words}`, testid: `overfit-${name}-${field}` }));
   const chart = new XY({ label: `${TITLES[name]}: the bound by the encoder and by the best code`, height: 190,
                          testid: `overfit-chart-${name}`, empty: "the first bounds are on their way" });
-  const counts = ROWS.map(([field]) => el("span", { class: "overfit-count", "data-testid": `overfit-wrong-${name}-${field}` }));
+  const counts = ROWS.map(([field]) => (
+    el("span", { class: "overfit-count", "data-testid": `overfit-wrong-${name}-${field}` })));
   const loss = el("b", { class: "overfit-loss is-gap", "data-testid": `overfit-loss-${name}` });
   const element = el("section", { class: `overfit-side ${name}`, "aria-label": TITLES[name] },
     el("header", {}, el("h3", {}, TITLES[name]), loss),

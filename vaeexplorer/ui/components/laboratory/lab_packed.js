@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 /** The grey values, 0..255, of pictures that came one after the other. */
 export const unpack = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-const WRONG = [0xff18187a, 0xff4a5aff];        // a pixel that should be white, one that should be black: dark and bright red
+const WRONG = [0xff18187a, 0xff4a5aff];        // should be white: dark red; should be black: bright
 
 /** A square picture of `side` x `side` pixels: { element, show(bytes, at) }.  kind: "given", "made" or "sought". */
 function createTile(side, kind) {
@@ -25,8 +25,8 @@ function createTile(side, kind) {
 
 /**
  * A row of `count` pictures. label: what they are, for those who do not see them.
- * Returns: { element, show(text, truth) }; text as it came, null for none: the pictures are blank then; truth: black and
- * white pictures in the same form, or null; pixels on the wrong side of it are red.
+ * Returns: { element, show(text, truth) }; text as it came, null for none: the pictures are blank then; truth: pictures
+ * in black and white in the same form, or null; pixels on the wrong side of it are red.
  */
 export function createTiles({ count, side = 8, kind, label, testid = null }) {
   const tiles = Array.from({ length: count }, () => createTile(side, kind));

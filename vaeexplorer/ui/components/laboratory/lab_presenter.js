@@ -35,7 +35,8 @@ export function createPresenter({ signal, onNext, onToggle, onReset, onChange })
   const place = el("span", { class: "lab-place" }), view = el("div", { class: "lab-view" });
   const bar = el("footer", { class: "lab-presenter", "data-testid": "lab-presenter" },
     button("left", "Back", () => onNext(-1)), place, button("right", "Next", () => onNext(1)),
-    el("span", { class: "lab-keys" }, WORDS), button("stop", "Leave", () => leave(), { label: "leave the presentation" }));
+    el("span", { class: "lab-keys" }, WORDS),
+    button("stop", "Leave", () => leave(), { label: "leave the presentation" }));
   const stand = el("dialog", { class: "lab-open", open: true, "data-testid": "lab-open", tabIndex: -1,
                                oncancel: (event) => event.preventDefault() }, view, bar);
   let on = false, shown = null;
@@ -79,6 +80,8 @@ export function createPresenter({ signal, onNext, onToggle, onReset, onChange })
     else DO[does.call]();
   }, { signal, capture: true });
   window.addEventListener("resize", fit, { signal });
+  const sizes = new ResizeObserver(() => on && requestAnimationFrame(fit));     // a picture may grow with its film
+  signal.addEventListener("abort", () => sizes.disconnect());
 
   return {
     stand, leave, fit,
@@ -86,6 +89,8 @@ export function createPresenter({ signal, onNext, onToggle, onReset, onChange })
     get on() { return on; },
     put(demonstration, words) {
       shown = demonstration;
+      sizes.disconnect();
+      sizes.observe(shown.stage.holder);
       view.replaceChildren(demonstration.element);
       view.scrollTop = 0;
       setText(place, words);

@@ -23,8 +23,10 @@ function createBar({ toggle, step, seek, turnBy, faster }) {
   const place = el("input", { type: "range", min: 0, max: 1, step: 1, value: 0, "aria-label": "moment of the film",
                               oninput: () => seek(place.valueAsNumber) });
   const came = el("i", { class: "lab-came" }), count = el("output", { class: "lab-count" });
-  const speed = button(null, "1×", () => setText(speed.firstChild, `${faster()}×`), { label: "speed", kind: "lab-speed" });
-  const playing = el("div", { class: "lab-bar" }, back, play, on, el("span", { class: "lab-seek" }, came, place), count, speed);
+  const speed = button(null, "1×", () => setText(speed.firstChild, `${faster()}×`),
+                       { label: "speed", kind: "lab-speed" });
+  const track = el("span", { class: "lab-seek" }, came, place);
+  const playing = el("div", { class: "lab-bar" }, back, play, on, track, count, speed);
   const dots = el("span", { class: "lab-dots", role: "img" });
   const before = button("left", "Back", () => turnBy(-1)), next = button("right", "Next", () => turnBy(1));
   next.classList.add("primary");
@@ -49,7 +51,8 @@ function createBar({ toggle, step, seek, turnBy, faster }) {
     place.setAttribute("aria-valuetext", `moment ${index + 1} of ${moments.length}`);
     came.style.width = `${player.whole ? 100 : 100 * Math.min(1, moments.at(-1)?.fraction ?? 0)}%`;
     setText(count, moments.length ? `${index + 1} / ${complete ? all : "…"}` : "");
-    turn(play, player.playing ? "pause" : ended ? "reset" : "play", player.playing ? "pause" : ended ? "play again" : "play");
+    if (player.playing) turn(play, "pause", "pause");
+    else turn(play, ended ? "reset" : "play", ended ? "play again" : "play");
     back.disabled = index <= 0;
     on.disabled = index >= last;
     refreshSteps(player);

@@ -53,7 +53,7 @@ function cloudStep(brain, rows, room) {
   const sliders = ["centre, right", "centre, up"].map((words, i) => createSlider({
     words, low: -WHOLE.half, high: WHOLE.half, step: 0.05, value: 0, kind: "mu", text: (v) => figure(v), testid: `tour-mu${i + 1}`,
     oninput: () => touch({ mean: sliders.map(({ value }) => value) }) }));
-  const back = button("reset", "The encoder's cloud", () => {
+  const back = button("reset", "Encoder's cloud", () => {
     rest();
     go({ mean: data.mean, power: 0 });
   });

@@ -10,7 +10,7 @@ const CURVE = 160;
 const THREAD = 0.5;             // of a thread that has the whole point
 
 /** CSS colours of the two bells: hidden classes, so the colours of classes. */
-export const bellColours = (theme) => [classColours(theme, 10)[5], classColours(theme, 10)[theme === "dark" ? 2 : 1]];
+export const bellColours = (theme) => [5, 2].map((k) => classColours(theme, 10)[k]);
 
 /** "rgb(r, g, b)" between two colours of six hex digits. */
 export function between(one, other, t) {
