@@ -45,7 +45,8 @@ def by_scipy(q: tuple[float, float], distance: float, share: float, direction: s
 
 @pytest.mark.parametrize("direction", story.DIRECTIONS)
 @pytest.mark.parametrize(
-    ("mean", "std", "distance", "share"), [(1.0, 1.0, 7.0, 0.5), (-4, 0.4, 8, 0.1), (0.3, 4, 3, 0.7), (0.2, 1.3, 0, 0.5)]
+    ("mean", "std", "distance", "share"),
+    [(1.0, 1.0, 7.0, 0.5), (-4, 0.4, 8, 0.1), (0.3, 4, 3, 0.7), (0.2, 1.3, 0, 0.5)],
 )
 def test_kl_is_exact(direction: str, mean: float, std: float, distance: float, share: float) -> None:
     found = Target(distance, share).kl(Gaussian.of(mean, std), direction).item()
@@ -98,7 +99,9 @@ def test_the_fit_by_its_own_kl_ends_at_a_minimum_that_another_optimiser_finds() 
     last = film(distance=6.5, share=0.3, start=-2)[-1].data
     for direction in story.DIRECTIONS:
         start = [last[direction]["mean"], math.log(last[direction]["std"])]
-        least = optimize.minimize(lambda v, d=direction: by_scipy((v[0], math.exp(v[1])), 6.5, 0.3, d), start, method="BFGS")
+        least = optimize.minimize(
+            lambda v, d=direction: by_scipy((v[0], math.exp(v[1])), 6.5, 0.3, d), start, method="BFGS"
+        )
         assert last[direction]["own"] == pytest.approx(least.fun, abs=2e-6)
 
 
@@ -136,7 +139,9 @@ def test_counting_draws_makes_the_error_small() -> None:
     for mean, _, n in counted:
         target, q = Target(7.0, 0.5), Gaussian.of(moments[-1].data["p_q"]["mean"], moments[-1].data["p_q"]["std"])
         assert abs(mean - moments[-1].data["p_q"]["own"]) < 5 * target.spread(q, "p_q") / math.sqrt(n)
-    assert counted[-1][1] * math.sqrt(counted[-1][2]) == pytest.approx(counted[-6][1] * math.sqrt(counted[-6][2]), rel=0.1)
+    assert counted[-1][1] * math.sqrt(counted[-1][2]) == pytest.approx(
+        counted[-6][1] * math.sqrt(counted[-6][2]), rel=0.1
+    )
 
 
 def test_same_seed_same_bits() -> None:

@@ -258,6 +258,13 @@ def test_a_presentation_is_as_large_as_the_window_allows(modules: Modules) -> No
     assert found == [1, 1, 1.3, 1.6, 1, 2.4]
 
 
+def test_the_stage_takes_what_the_rest_of_the_screen_leaves(modules: Modules) -> None:
+    pictures = ["100 + s", "100 + 2 * s", "100 + Math.max(s, 350)", "900", "100 + Math.round(1.1 * s) + 30"]
+    script = "m.stageFor(700, new Function('s', `return ${picture}`))"
+    found = [modules.call("lab_presenter.js", script, picture=picture) for picture in pictures]
+    assert found == [600, 300, 450, 200, 518]
+
+
 def test_figures_have_four_digits_that_say_something(modules: Modules) -> None:
     values = [None, 0, 5, -1.67083, 66.3712, 1234.567, 123456, 0.012345, 1e-9, -3.2e7, 16]
     found = modules.call("lab_outcomes.js", "given.map((value) => m.digits(value))", given=values)

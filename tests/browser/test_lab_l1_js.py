@@ -1,4 +1,4 @@
-"""Pictures of two demonstrations, "Why not just sample?" and "Which way round is the KL?": numbers, marks, what one sees."""
+"""Pictures of the demonstrations prior_sampling and kl_directions: their numbers, marks, and what one sees."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ HARNESS = """async ([name, moments, theme, width]) => {
 
 BITS = "(c) => c.toDataURL()"
 COLOURS = """(c) => { const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height), seen = new Set();
-    for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) seen.add(`rgb(${data.slice(i, i + 3).join(", ")})`);
+    for (let i = 0; i < data.length; i += 4) {
+        if (data[i + 3] === 255) seen.add(`rgb(${data.slice(i, i + 3).join(", ")})`);
+    }
     return [...seen]; }"""
 
 
@@ -70,7 +72,7 @@ def digits() -> list[dict[str, Any]]:
     def tile(value: int) -> str:
         return base64.b64encode(bytes([value] * 784)).decode()
 
-    data = [
+    data: list[dict[str, Any]] = [
         {"k": 0},
         {"k": 1, "what": "pictures that the model drew itself", "images": 25, "asked": 1000, "prior": -300.0,
          "encoder": -95.0, "best": -300.0, "counting": 1.0, "counting_encoder": 1.0,
@@ -96,7 +98,9 @@ def show(page: Any, address: str) -> Show:
 # ---- numbers
 
 
-@pytest.mark.parametrize(("mean", "std", "distance", "share"), [(1.0, 1.0, 7.0, 0.5), (-4, 0.4, 8, 0.1), (0.3, 4, 0, 0.7)])
+@pytest.mark.parametrize(
+    ("mean", "std", "distance", "share"), [(1.0, 1.0, 7.0, 0.5), (-4, 0.4, 8, 0.1), (0.3, 4, 0, 0.7)]
+)
 def test_both_kls_are_those_of_the_demonstration(
     modules: Modules, mean: float, std: float, distance: float, share: float
 ) -> None:
@@ -241,5 +245,6 @@ def test_nothing_is_wider_than_a_telephone(page: Any, show: Show, films: dict[st
     page.set_viewport_size({"width": 420, "height": 900})
     show("kl_directions" if name == "kl" else "prior_sampling", films[name], width=388)
     assert page.evaluate("document.querySelector('.lab-main').scrollWidth") <= 388
-    sizes = "(all) => all.map((e) => e.checkVisibility() && e.textContent ? parseFloat(getComputedStyle(e).fontSize) : 99)"
+    size = "e.checkVisibility() && e.textContent ? parseFloat(getComputedStyle(e).fontSize) : 99"
+    sizes = f"(all) => all.map((e) => {size})"
     assert min(page.locator(".lab-main *").evaluate_all(sizes)) >= 12

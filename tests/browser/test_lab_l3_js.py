@@ -118,6 +118,12 @@ def test_clouds_and_outlines_stand_where_their_codes_are(stage: Any) -> None:
         middle, beside = pixel(stage, 0, u, v)[:3], pixel(stage, 0, u + 0.6, v)[:3]
         assert np.abs(middle - cloud).sum() < np.abs(beside - cloud).sum() / 2, (u, v)
         assert np.abs(beside - page).sum() < 60
+    corner = {**lane(26, 0.2), "clouds": [[-0.5, -0.5, 1, 2, "z000"]] * 3}  # its lower left place alone is dense
+    show(stage, [moment(0, "", corner, about=ABOUT)], 0)
+    places = ((-0.9, -0.9), (0.9, 0.9), (-0.9, 0.9), (0.9, -0.9))
+    shades = {at: np.abs(pixel(stage, 0, *at)[:3] - page).sum() for at in places}
+    assert shades.pop((-0.9, -0.9)) > 100 and max(shades.values()) < 30
+    show(stage, [moment(0, "", lane(26, 0.2, guesses=((2, 2), (2, -2), (-2, -2))), about=ABOUT)], 0)
     violet = rgb(stage, "encoder")
     for u, v in ((2, 2), (2, -2), (-2, -2)):  # 2.146 standard deviations hold 90 % of q
         assert np.abs(pixel(stage, 0, u + 0.2 * 2.146, v)[:3] - violet).sum() < 90

@@ -152,7 +152,7 @@ def test_rows_and_curve_of_the_networks(stage: Stage) -> None:
     stage.show(film, 2)
     assert (stage.pixels("collapse-pictures-4", 1)[..., :3] == 5).all(), "what has not changed stays"
     assert "gap" not in stage.text('[data-testid="collapse-strip-4"]')
-    random = stage.page.get_by_role("button", name="From random codes")
+    random = stage.page.get_by_role("button", name="Random codes")
     assert not random.is_visible(), "no such pictures yet"
     stage.show(film)
     assert stage.text('[data-testid="collapse-strip-0.1"]').split("\n") == ["carries 18.7", "gap 7.45 ± 0.17"]

@@ -208,7 +208,7 @@ def bands() -> dict[float, dict[str, tuple[float, float]]]:
     found = {}
     for price, (lost, rate, gap) in zip(PRICES, table, strict=True):
         found[price] = {
-            "distortion": _around(lost, 0.12, 0), "rate": _around(rate, 0.2, 0.3), "gap": _around(gap, 0.4, 0.15),
+            "distortion": _around(lost, 0.12, 0), "rate": _around(rate, 0.25, 0.3), "gap": _around(gap, 0.4, 0.15),
         }  # fmt: skip
     found[0.1]["gap"], found[0.25]["gap"] = (3.56, 9.0), (2.56, 4.0)
     return found

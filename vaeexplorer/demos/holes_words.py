@@ -33,7 +33,7 @@ SOURCE = (
 )
 FIRST_WORDS = "Nine darts, thrown by the prior. No picture is on the map yet."
 LAST_WORDS = (
-    "A cheap code leaves holes, and darts that land there bring back no real digits. A dear one closes them, until "
+    "A cheap code leaves holes, and darts that land there bring back what nobody taught. A dear one closes them, until "
     "at the highest price every place shows the same. Move over a map to see what lies there."
 )
 

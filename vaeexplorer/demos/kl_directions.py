@@ -130,7 +130,8 @@ class Count:
 def run(settings: Settings, seed: int) -> Iterator[Moment]:
     """Both fits side by side; then the draws of the last q are counted until their mean is the KL.
 
-    Data: `target` {humps, weights}; `act` fit or count; `step` of `steps`; for each of "q_p" and "p_q": mean, std of q; own and other: its KL by which
+    Data: `target` {humps, weights}; `act` fit or count; `step` of `steps`;
+    for each of "q_p" and "p_q": mean, std of q; own and other: its KL by which
     it is fitted and the other one, exact; drawn [value, stderr, n] of its own KL; x, cost of a few draws.
     """
     target = Target(float(settings["distance"]), float(settings["share"]))
@@ -201,7 +202,8 @@ def _count_text(n: int, told: dict[str, Any]) -> str:
 def outcomes_of(target: Target, fits: dict[str, Gaussian], counts: dict[str, Count]) -> tuple[Outcome, ...]:
     """Bands. KL(p || q): its best q has the target's mean and variance: to 2 % of the width, what 100 steps leave.
     KL(q || p): never above -log(share of its hump), as p is at least that share of the hump, and less than 0.03
-    below it for humps 6 widths apart, where q is at most a tenth too wide. Estimates by draws: 5 exact standard errors (`spread`) around the exact value.
+    below it for humps 6 widths apart, where q is at most a tenth too wide.
+    Estimates by draws: 5 exact standard errors (`spread`) around the exact value.
     """
     one, both = fits["q_p"], fits["p_q"]
     hump = int((target.humps - one.mean).abs().argmin())
@@ -242,17 +244,22 @@ DEMO = Demo(
     title="Which way round is the KL?",
     question="One hump to describe two. Should it sit on one of them, or stretch over both?",
     story=(
-        "A model's true beliefs about a picture can have two humps: it is this, or it is that. The encoder answers with "
-        "a single hump q. How well q fits is measured by the KL, a distance with a direction.",
-        "KL(q ‖ p) draws from q and asks: is each draw plausible under the target p? What q leaves out is never looked "
-        "at. KL(p ‖ q) draws from the target and asks: did q expect this? What q leaves out is punished hard.",
+        (
+            "A model's true beliefs about a picture can have two humps: it is this, or it is that. The encoder "
+            "answers with a single hump q. How well q fits is measured by the KL, a distance with a direction."
+        ),
+        (
+            "KL(q ‖ p) draws from q and asks: is each draw plausible under the target p? What q leaves out is "
+            "never looked at. KL(p ‖ q) draws from the target and asks: did q expect this? What q leaves out is "
+            "punished hard."
+        ),
         "A variational autoencoder uses the first, since it can draw from q but not from the target.",
     ),
     notice=(
         "KL(q ‖ p) picks one hump and forgets the other (mode-seeking). Which one depends on where it started.",
         "KL(p ‖ q) covers both and puts much of its mass in between, where the target has nothing (mass-covering).",
         "The dots are draws, red where they cost: each direction only feels what its own dots meet.",
-        "Bring the humps closer than about 5 and both directions agree: then one wide q is the better answer to either.",
+        "Bring the humps closer than about 5 and both directions agree: one wide q is the better answer to either.",
         "With more draws the estimate settles on the exact value, as one over the square root of their number.",
     ),
     controls=(

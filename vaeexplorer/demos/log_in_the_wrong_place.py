@@ -192,7 +192,10 @@ DEMO = Demo(
             "task has the same solution: the two become one."
         ),
         "The strip below the points says which bell made a point there. It fades to plain guessing: z means nothing.",
-        "Average more draws of z before the log, and the fit comes back to life; from below it tends to the other one.",
+        (
+            "Average more draws of z before the log: two are still too few here, with five the fit comes back to life, "
+            "and with more it tends to the other one, from below."
+        ),
     ),
     (
         Choice(

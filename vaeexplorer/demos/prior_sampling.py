@@ -29,18 +29,28 @@ DEMO = Demo(
     title="Why not just sample?",
     question="How likely is this picture? Could we not simply try codes at random and see?",
     story=(
-        "A decoder turns a code, a short list of numbers, into a picture. How likely a picture is, under such a model, "
-        "is an average over all codes: of how well each of them explains it.",
-        "So draw codes at random, decode, compare, average. That is a correct recipe, and it works as long as the code "
-        "is a handful of numbers. Then it breaks down, and no computer is fast enough to help.",
-        "The encoder is the way out: it looks at the picture and says where its code must be, so that we draw there, "
-        "and correct for having looked.",
+        (
+            "A decoder turns a code, a short list of numbers, into a picture. How likely a picture is, under such"
+            " a model, is an average over all codes: of how well each of them explains it."
+        ),
+        (
+            "So draw codes at random, decode, compare, average. That is a correct recipe, and it works as long as"
+            " the code is a handful of numbers. Then it breaks down, and no computer is fast enough to help."
+        ),
+        (
+            "The encoder is the way out: it looks at the picture and says where its code must be, so that we draw"
+            " there, and correct for having looked."
+        ),
     ),
     notice=(
-        "Every further number of the code is another gate that a random code must pass: what comes through shrinks by "
-        "the same factor each time.",
-        "The average over random codes does not scatter around the truth. It is too low, nearly always: the few codes "
-        "that matter were not drawn.",
+        (
+            "Every further number of the code is another gate that a random code must pass: what comes through "
+            "shrinks by the same factor each time."
+        ),
+        (
+            "The average over random codes does not scatter around the truth. It is too low, nearly always: the "
+            "few codes that matter were not drawn."
+        ),
         "Ten draws of the encoder do what 10²⁸ random ones could not.",
         "The same holds for the gradient: without the weight of each draw, nothing of the picture is left in it.",
     ),

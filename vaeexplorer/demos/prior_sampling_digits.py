@@ -164,11 +164,13 @@ def outcomes_of(race: Race, draws: int, truth: list[float]) -> tuple[Outcome, ..
     def mean(values: np.ndarray, kind: Any, name: str) -> Estimate:
         return Estimate.mean_of(values, kind=kind, over=over, name=name)
 
-    counting = Estimate.mean_of(race.counting("prior"), kind="unbiased", over=over, name="effective draws", unit="draws")
+    counting = Estimate.mean_of(
+        race.counting("prior"), kind="unbiased", over=over, name="effective draws", unit="draws"
+    )
     best = Estimate(truth[0], truth[1], TRUTH_DRAWS, "lower bound", "draws of a q fitted to this image", "log p(x)")
     return (
-        Outcome("prior", "log p(x) by random codes", mean(prior, "lower bound", "log p(x) by prior samples"), None, None,
-                "An honest average, and hopeless: nearly nothing of what was drawn looks like the picture."),
+        Outcome("prior", "log p(x) by random codes", mean(prior, "lower bound", "log p(x) by prior samples"), None,
+                None, "An honest average, and hopeless: nearly nothing of what was drawn looks like the picture."),
         Outcome("encoder", "log p(x) by the encoder's codes", mean(encoder, "lower bound", "log p(x) by draws of q"),
                 None, None, "The same number of draws, from where the picture's code must be."),
         Outcome("short", "how far random codes fall short of the encoder's",

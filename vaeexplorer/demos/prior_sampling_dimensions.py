@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeexplorer.bounds import log_weights
 from vaeexplorer.bounds.refined import widened
 from vaeexplorer.demos.demo import Moment, Outcome, Settings
 from vaeexplorer.distributions import DiagonalGaussian
@@ -88,11 +87,12 @@ class Experiment:
         """Draw one more number of all codes; gives those of the first experiment (K,) and the encoder's (10,)."""
         z = torch.cat([self.first[dimension][None], self._normal(REPEATS - 1, self.log_prior.shape[1])])
         self.log_prior += self.one.log_likelihood(self.x, z.reshape(-1, 1, 1)).reshape(z.shape)
-        noise = self._normal(REPEATS * ENCODER_DRAWS, 1, 1)
-        self.log_encoder += log_weights(self.one, self.x, self.q, noise).reshape(self.log_encoder.shape)
+        encoded = self.q.sample(self._normal(REPEATS * ENCODER_DRAWS, 1, 1))
+        weights = self.one.log_joint(self.x, encoded) - self.q.log_prob(encoded)
+        self.log_encoder += weights.reshape(self.log_encoder.shape)
         low, high = self.gate
         self.alive &= (z[0] > low) & (z[0] < high)
-        return z[0], self.q.sample(noise)[:ENCODER_DRAWS, 0, 0]
+        return z[0], encoded[:ENCODER_DRAWS, 0, 0]
 
     def _choose(self) -> Tensor:
         low, high = self.gate
@@ -107,9 +107,9 @@ class Experiment:
 def run(settings: Settings, seed: int) -> Iterator[Moment]:
     """A moment for each number of latent dimensions, from 1 to `dimensions`.
 
-    Data: k; exact, prior, prior_low, prior_high (the middle 80 % of the experiments), encoder (nats); hits of `draws`; the
-    drawn ways that are still on: `ways` [[index, z_k], ..]; `encoded` z_k of the encoder's; log10 of the draws needed
-    (exp of KL(posterior || prior)) and of the relative variance.
+    Data: k; exact, prior, prior_low, prior_high (the middle 80 % of the experiments), encoder (nats); hits of `draws`;
+    the drawn ways that are still on: `ways` [[index, z_k], ..]; `encoded` z_k of the encoder's; log10 of the draws
+    needed (exp of KL(posterior || prior)) and of the relative variance.
     """
     draws, last = int(settings["draws"]), int(settings["dimensions"])
     experiment = Experiment(draws, seed)

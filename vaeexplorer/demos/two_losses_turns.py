@@ -72,8 +72,12 @@ def _checked(vae: VAE) -> float:
     return -float(last.record.value.mean())
 
 
-# Three seeds (0, 1, 2) gave: see the report of the tests; REFERENCE: |dS| < 1e-6 with the decoder frozen.
-BANDS: dict[str, tuple[float, float]] = {}
+# |dS| < 1e-6: REFERENCE section 1, the decoder frozen. The rest is what seeds 0, 1, 2 gave (encoder -.032, -.034,
+# -.007; decoder +.043, +.041, +.013; share .26, .29, .11) with room for others; the signs are the statement.
+BANDS = {
+    "s_moved_by_encoder": (0.0, 1e-6), "e_moved_by_encoder": (-0.1, 0.0), "e_moved_by_decoder": (0.0, 0.12),
+    "unseen_share": (0.03, 0.5),
+}  # fmt: skip
 
 
 def _outcomes(done: list[Turn], shift: float, promised: bool) -> tuple[Outcome, ...]:
@@ -82,22 +86,24 @@ def _outcomes(done: list[Turn], shift: float, promised: bool) -> tuple[Outcome, 
     largest = max(shift, *(abs(turn.s) for turn in by["encoder"]))
     raised = sum(turn.e > 0 for turn in by["decoder"])
     fall, unseen = -sum(turn.u for turn in done), -sum(turn.u for turn in by["encoder"])
+    bands = BANDS if promised else {}
     turns_of = f"{len(by['encoder'])} turns"
     return (
         Outcome("s_moved_by_encoder", "Largest move of S while the encoder learned",
                 Estimate(largest, 0.0, len(by["encoder"]), "exact", "turns of the encoder", "s_moved_by_encoder"),
-                theory=0.0, band=(0.0, 1e-6), words="S belongs to the decoder alone: the encoder cannot move it."),
+                theory=0.0, band=BANDS["s_moved_by_encoder"],
+                words="S belongs to the decoder alone: the encoder cannot move it."),
         Outcome("e_moved_by_encoder", "Gap E: change by one turn of the encoder",
                 Estimate.mean_of(np.array([turn.e for turn in by["encoder"]]), kind="exact", over="turns",
                                  name="e_moved_by_encoder"),
-                band=(-0.2, 0.0) if promised else None, words="All that the encoder can do is shrink the gap."),
+                band=bands.get("e_moved_by_encoder"), words="All that the encoder can do is shrink the gap."),
         Outcome("e_moved_by_decoder", "Gap E: change by one turn of the decoder",
                 Estimate.mean_of(np.array([turn.e for turn in by["decoder"]]), kind="exact", over="turns",
                                  name="e_moved_by_decoder"),
-                band=(0.0, 0.2) if promised else None,
+                band=bands.get("e_moved_by_decoder"),
                 words=f"In {raised} of {turns_of} the gap grew: the right answers walk away from the encoder's."),
         Outcome("unseen_share", "Share of U's fall of which S saw nothing",
                 Estimate(unseen / fall if fall > 0 else 0.0, 0.0, len(done), "exact", "turns", "unseen_share", ""),
-                band=(0.0, 1.0) if promised else None,
+                band=bands.get("unseen_share"),
                 words="The encoder's turns: U fell, the model became no better. Text 001 calls this meandering."),
     )  # fmt: skip

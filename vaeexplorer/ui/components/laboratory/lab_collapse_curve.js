@@ -59,7 +59,7 @@ export function curveRows(first) {
     el("span", { class: "collapse-price" }, el("span", {}, "price")), originals.element,
     el("span", { class: "collapse-legend" }, el("span", {}, "nats per picture")), rows.flatMap(({ cells }) => cells));
   let which = "pictures", again = () => {};
-  const kinds = [["pictures", "What comes back"], ["made", "From random codes"]];
+  const kinds = [["pictures", "Come back"], ["made", "Random codes"]];
   const choice = createChoice("what the rows show", kinds, which, (id) => {
     which = id;
     again();

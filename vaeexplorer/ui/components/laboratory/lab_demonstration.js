@@ -82,8 +82,8 @@ export class Demonstration {
 
   /** The height of what belongs on one screen: down to the controls, in pixels of its own scale. */
   get height() {
-    const { first, controls: { element: last } } = this;
-    return last.offsetTop + last.offsetHeight - first.offsetTop;
+    const { first, controls: { element: last } } = this, { top, width } = first.getBoundingClientRect();
+    return (last.getBoundingClientRect().bottom - top) * (first.offsetWidth / width);
   }
 
   /** What the picture gets. */

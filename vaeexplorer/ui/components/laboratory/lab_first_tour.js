@@ -17,19 +17,20 @@ const z = () => tint("z", "z"), x = () => tint("input", "x"), q = () => tint("en
 const mu = () => tint("mu", "μ"), sigma = () => tint("sigma", "σ");
 
 const lines = () => [
-  line(z(), " = ", mu(), " + ", sigma(), " · ", tint("noise", "ε"), ",   ", tint("noise", "ε"), " ~ N(0, I),   so that   ",
-       z(), " ~ ", q(), " = N(", mu(), ", ", sigma(), tint("sigma", formula.sup("2")), ")"),
-  line(tint("encoder", "KL(q(z|x) ‖ p(z))"), " = ½ Σ", sub("j"), " (", mu(), sub("j"), "² + ", sigma(), sub("j"), "² − 1) − Σ",
-       sub("j"), " log ", sigma(), sub("j")),
-  line("log p(", x(), ") = ", tint("decoder", "E", sub("q"), "[log p(x|z)]"), " − ", tint("encoder", "KL(q(z|x) ‖ p(z))"), " + ",
-       tint("gap", "KL(q(z|x) ‖ p(z|x))")),
+  line(z(), " = ", mu(), " + ", sigma(), " · ", tint("noise", "ε"), ",   ", tint("noise", "ε"), " ~ N(0, I),",
+       "   so that ", z(), " ~ ", q(), " = N(", mu(), ", ", sigma(), tint("sigma", formula.sup("2")), ")"),
+  line(tint("encoder", "KL(q(z|x) ‖ p(z))"), " = ½ Σ", sub("j"), " (", mu(), sub("j"), "² + ", sigma(),
+       sub("j"), "² − 1) − Σ", sub("j"), " log ", sigma(), sub("j")),
+  line("log p(", x(), ") = ", tint("decoder", "E", sub("q"), "[log p(x|z)]"), " − ",
+       tint("encoder", "KL(q(z|x) ‖ p(z))"), " + ", tint("gap", "KL(q(z|x) ‖ p(z|x))")),
   words("The first two terms on the right are the ELBO, the last one is the gap, which is never negative. ",
         link("https://arxiv.org/abs/1312.6114", "Kingma and Welling 2014"), ", equations 1 to 4 and 10."),
 ];
 
 /** See the contract of the Lab's pictures; a moment's data has `step`, 0 for the opening. */
 export function picture(ctx) {
-  const told = createWords(), after = createAfter(ctx.root), stage = el("div", { class: "tour-place", "data-testid": "tour-stage" });
+  const told = createWords(), after = createAfter(ctx.root);
+  const stage = el("div", { class: "tour-place", "data-testid": "tour-stage" });
   const fault = el("p", { class: "error", role: "alert", hidden: true });
   const element = el("div", { class: "tour", "data-testid": "first-tour" }, told.element, fault, stage, after.element);
   let decoder = null, model = null, wanted = null, shown = "", step = null, dress = null, gone = false;

@@ -9,7 +9,7 @@ const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+
 const PLACE = new Map([...LETTERS].map((letter, i) => [letter, i]));
 const LOW = -6, HIGH = 3;                   // nats of the first and the last letter
 export const HOLE = -Math.log(10);          // log(q / p) below this is a hole, as in holes_map.py
-const CIRCLES = [[1.1774, "half of the darts"], [2.146, "9 of 10 darts"]];
+const CIRCLES = [1.1774, 2.146];           // radii that hold half of the darts, and nine tenths
 const FULL = 0.09;                          // a density of codes that takes nearly two thirds of the colour
 const DART = 8.5;                           // pixels
 
@@ -104,14 +104,14 @@ export function createMap({ number, label, onPoint }) {
     context.lineWidth = 1.2;
     context.font = `${FONT}px ${getComputedStyle(canvas).fontFamily}`;
     context.textAlign = "center";
-    context.textBaseline = "top";
-    for (const [radius, words] of CIRCLES) {
+    context.textBaseline = "bottom";
+    for (const radius of CIRCLES) {
       context.beginPath();
       context.arc(x, y, radius * scale, 0, 2 * Math.PI);
       context.stroke();
-      if (radius > 2) written(context, words, x, y + radius * scale + 3);
     }
     context.setLineDash([]);
+    written(context, "circles: 5 and 9 of 10 darts", x, 2 * y - 4);
     context.globalAlpha = 1;
   }
 

@@ -24,7 +24,8 @@ export function known({ information, weights }) {
 /** A sentence below a fit: what its model is worth, and what z means in it. */
 export function worth(fit) {
   const share = Math.round(100 * known(fit));
-  const means = share ? `a point gives away ${share} % of which bell made it` : "a point gives nothing away about its bell";
+  const means = share ? `a point gives away ${share} % of which bell made it`
+    : "a point gives away nothing of which bell made it";
   return `log p(x) = ${figure(fit.log_p, 3)} nats a point (exact); ${means}`;
 }
 
@@ -47,13 +48,13 @@ function lines() {
     line("log p(", x(), ") = log ", ...mean(), "[ p(", x(), "|", z(), ") ]  ≥  ", ...mean(), "[ log p(", x(), "|", z(),
          ") ]"),
     words("The answer in text 003: the log may not be pushed inside. By Jensen's inequality the right-hand side is a ",
-          "lower bound, the ELBO with q = prior; it loses KL(p(z) ‖ p(z|x)), and a model trained with it gets that loss ",
-          "back by letting z say nothing about x."),
+          "lower bound, the ELBO with q = prior; it loses KL(p(z) ‖ p(z|x)), and a model trained with it gets that ",
+          "loss back by letting z say nothing about x."),
     line("∑", sub("k"), " w", sub("k"), " · mean of log N(", x(), "; ", tint("mu", "m", sub("k")), ", ",
          tint("sigma", "s", sub("k")), "²):   ", tint("mu", "m", sub("k")), " = mean of ", x(), ",   ",
          tint("sigma", "s", sub("k")), " = standard deviation of ", x()),
-    words("Each term is the likelihood of a single bell on all points, so its optimum is the same for every k, and its ",
-          "height −½ log 2πe s² as well: the weights do not matter any more."),
+    words("Each term is the likelihood of a single bell on all points, so its optimum is the same for every k, and ",
+          "its height −½ log 2πe s² as well: the weights do not matter any more."),
     line(tint("encoder", "q(z = k|x)"), " = w", sub("k"), " N(", x(), "; m", sub("k"), ", s", sub("k"), "²) ⁄ p(", x(),
          "),   gap = 0"),
     words("With the log outside, the gradient weighs each point by these responsibilities, the exact posterior. With ",

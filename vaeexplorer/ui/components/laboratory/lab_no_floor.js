@@ -10,9 +10,13 @@ import { XY } from "./xy.js";
 
 export const MODELS = [["learned", "free noise", "decoder"], ["fixed", "fixed noise", "noise"]];
 
-/** A number of nats for people: with a tenth, thousands separated, a true minus. */
-export const nats = (value) => (Math.abs(value) >= 1e7 ? value.toExponential(1).replace("e+", " × 10^")
-  : value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) < 1 ? 2 : Math.abs(value) < 1000 ? 1 : 0 })).replace("-", "−");
+/** A number of nats for people: with a tenth where it is small, thousands separated, a true minus. */
+export function nats(value) {
+  const size = Math.abs(value), digits = size < 1 ? 2 : size < 1000 ? 1 : 0;
+  const text = size >= 1e7 ? value.toExponential(1).replace("e+", " × 10^")
+    : value.toLocaleString("en-US", { maximumFractionDigits: digits });
+  return text.replace("-", "−");
+}
 
 /** Marks of the score's chart up to a moment. */
 export function scoreMarks(moments, index) {
@@ -37,13 +41,14 @@ export function scoreRange(moments, index) {
 }
 
 function lines() {
-  const { line, words, sub, sup, link } = formula, x = () => tint("input", "x"), s = () => tint("decoder", "s");
+  const { line, words, sub, link } = formula, x = () => tint("input", "x"), s = () => tint("decoder", "s");
   const mean = () => tint("decoder", "m(", tint("z", "z"), ")");
   return [
-    line("log p(", x(), "|", tint("z", "z"), ") = − ‖", x(), " − ", mean(), "‖² ⁄ 2", s(), "² − (d⁄2) log 2π", s(), "²"),
-    words("d = 64 pixels. Once the guess m(z) is nearly right, the last term decides: each halving of s wins "
-          + "d log 2 = 44.4 nats, without end. The density of a point is not a probability: it may exceed 1, and the ",
-          "surprisal −log p(x) has no floor."),
+    line("log p(", x(), "|", tint("z", "z"), ") = − ‖", x(), " − ", mean(), "‖² ⁄ 2", s(), "² − (d⁄2) log 2π", s(),
+         "²"),
+    words("d = 64 pixels. Once the guess m(z) is nearly right, the last term decides: each halving of s wins ",
+          "d log 2 = 44.4 nats, without end. A density is no probability: it may exceed 1, and the surprisal ",
+          "−log p(x) has no floor."),
     line("s fixed:   log p(", x(), ") ≤ − (d⁄2) log 2πs²,   for s² = 0.02:  66.37 nats"),
     words("Text 001, “Probability Density”: a fixed covariance bounds the likelihood, and a Bernoulli likelihood is ",
           "bounded by 0. D. P. Kingma and M. Welling, ", link("https://arxiv.org/abs/1312.6114", "arXiv 1312.6114"),
@@ -51,7 +56,9 @@ function lines() {
           "Deep Latent Variable Models”, NeurIPS 2018, ", link("https://arxiv.org/abs/1802.04826", "arXiv 1802.04826"),
           "."),
     line("ELBO = E", sub("q"), "[ log p(", x(), "|", tint("z", "z"), ") ] − KL(", tint("encoder", "q"), " ‖ p(",
-         tint("z", "z"), "))  ≤  log p(", x(), ")", sup("")),
+         tint("z", "z"), "))  ≤  log p(", x(), ")"),
+    words("The score: how well a picture is retold from its code, less the price of the code. It is a lower bound of ",
+          "log p(x), so where log p(x) has no ceiling, the score has none either."),
   ];
 }
 
@@ -62,7 +69,7 @@ function createScores() {
                                                        cells[i].map((parts) => el("td", {}, parts))));
   const head = (words) => el("th", { scope: "col" }, words);
   const element = el("table", { class: "nf-scores", "data-testid": "nf-scores" },
-    el("thead", {}, el("tr", {}, head("score: ELBO, nats, sampled"), head("its own digits"), head("digits never seen"))),
+    el("thead", {}, el("tr", {}, ["score: ELBO, nats, sampled", "its own digits", "digits never seen"].map(head))),
     el("tbody", {}, rows));
   const write = ([value, error], number, stderr) => {
     setText(value, nats(number));

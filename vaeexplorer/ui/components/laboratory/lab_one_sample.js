@@ -53,10 +53,10 @@ export function tipOf(angle, turn) {
 
 /** A compass: straight up is the true way, each arrow one guess. */
 function createCompass(name, number) {
-  const colour = RUNNERS[name][2], title = el("h3", { class: `is-${colour}` });
+  const colour = RUNNERS[name][2], title = el("span", { class: `is-${colour}` });
   const canvas = el("canvas", { class: "sample-compass", role: "img", "data-testid": `sample-compass-${number}` });
   const off = el("b", { "data-testid": `sample-off-${number}` }), scatter = el("span", { class: "words" });
-  const element = el("section", { class: "sample-runner" }, title, canvas, off, scatter);
+  const element = el("section", { class: "sample-runner" }, el("h3", {}, title), canvas, off, scatter);
   let tips = null, look = null;
 
   function draw() {
@@ -82,7 +82,7 @@ function createCompass(name, number) {
       tips = angles.map((angle, i) => tipOf(angle, turns[i]));
       setText(title, nameOf(name, draws));
       if (!angles.length) {
-        for (const line of [off, scatter]) setText(line, " ");
+        for (const line of [off, scatter]) setText(line, "\u00a0");
         draw();
         return;
       }

@@ -7,6 +7,7 @@ const PRESSED = "button, summary, a";           // space belongs to them
 const NEXT = { ArrowRight: 1, PageDown: 1, n: 1, ArrowLeft: -1, PageUp: -1, b: -1 };
 const ROOM = [1080, 660];                       // pixels in which a demonstration is at ease: what is more enlarges it
 const LARGEST = 2.4;
+const MODEST = 0.75;            // of that, where a picture is too high
 const MARGIN = 10;              // pixels below the controls
 const LOWEST = 200;                             // pixels of a stage that is worth looking at
 const WORDS = "← → next and back · space plays · R resets · Esc leaves · F11 full screen";
@@ -14,6 +15,14 @@ const WORDS = "← → next and back · space plays · R resets · Esc leaves ·
 /** By how much everything is enlarged in a window: tenths, so that lines stay sharp. */
 export function enlargement(width, height) {
   return Math.min(LARGEST, Math.max(1, Math.floor(10 * Math.min(width / ROOM[0], height / ROOM[1])) / 10));
+}
+
+/** The height of a stage with which all is as high as the room. measure(stage): how high all is with one. */
+export function stageFor(room, measure) {
+  const low = measure(LOWEST), stage = Math.max(LOWEST, Math.floor(LOWEST + room - low)), all = measure(stage);
+  if (all <= room || stage === LOWEST) return stage;
+  const each = (all - low) / (stage - LOWEST);  // a picture may grow more than its stage does
+  return each > 0 ? Math.max(LOWEST, Math.floor(stage - (all - room) / each)) : LOWEST;
 }
 
 /** What a key does: { by } or { call }, or null where it belongs to what has the focus, or means nothing here. */
@@ -61,13 +70,20 @@ export function createPresenter({ signal, onNext, onToggle, onReset, onChange })
   /** Everything as large as the window allows, and the picture as high as the rest of the first screen leaves it. */
   function fit() {
     if (!shown) return;
-    const { style } = shown.element, scale = on ? enlargement(window.innerWidth, window.innerHeight) : 1;
-    stand.style.setProperty("--enlarged", scale);
+    const { style } = shown.element, most = on ? enlargement(window.innerWidth, window.innerHeight) : 1;
+    const least = Math.max(1, MODEST * most);
+    const measure = (stage) => {
+      style.setProperty("--stage", `${stage}px`);
+      return shown.height;
+    };
     style.removeProperty("--stage");
-    if (!on) return;
-    const room = view.clientHeight / scale - MARGIN, least = Math.min(LOWEST, room);
-    style.setProperty("--stage", `${least}px`);
-    style.setProperty("--stage", `${Math.max(least, Math.floor(room - shown.height + least))}px`);
+    stand.style.setProperty("--enlarged", most);
+    for (let scale = most; on;) {
+      stand.style.setProperty("--enlarged", scale);
+      const room = view.clientHeight / scale - MARGIN, all = measure(stageFor(room, measure));
+      if (all <= room || scale <= least) return;
+      scale = Math.max(least, Math.min(scale - 0.1, (scale * room) / all));     // a picture that is higher than its stage
+    }
   }
 
   const DO = { leave, toggle: () => onToggle(), reset: () => onReset() };

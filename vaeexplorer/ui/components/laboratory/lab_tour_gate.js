@@ -8,10 +8,12 @@ import { uniforms } from "./random.js";
 
 const BLINK = 1.1;              // seconds that a pixel stays as it is, while nobody has touched anything
 
-/** Args: brain { root, model, shape, decode, signal, fail(error) }.  Returns: { element, show(data), theme(), rest() }. */
+/** Args: brain { root, model, shape, decode, signal, fail(error) }.
+ *  Returns: { element, show(data), theme(), rest() }. */
 export function gate(brain) {
   const into = createPicture(brain.shape, { label: "the picture that goes in", kind: "input", testid: "tour-input" });
-  const out = createPicture(brain.shape, { label: "the picture that comes out", kind: "decoder", testid: "tour-output" });
+  const out = createPicture(brain.shape, { label: "the picture that comes out", kind: "decoder",
+                                           testid: "tour-output" });
   const names = [el("span", {}), el("span", {})], side = brain.shape[2];
   const again = button("reset", "The digit again", () => begin(given));
   const snow = button("die", "Snow", () => begin(snowOf(++storms)), { label: "Snow: pixels by chance" });

@@ -1,5 +1,5 @@
-// The tour's map: at every place what the decoder paints there; on it dots, a cloud, draws, the posterior, and the place
-// that a hand moves.
+// The tour's map: at every place what the decoder paints there; on it digits, a cloud, draws, the posterior, and the
+// place that a hand moves.
 
 import { classColours } from "./colours.js";
 import { cellArea, contourLines, levelsOf } from "./contours.js";
@@ -102,7 +102,8 @@ export class TourMap {
 
   /** What digits are, at their places: each as its numeral in its colour. */
   drawDigits(context, at, { places, labels }) {
-    context.font = `700 ${parseFloat(getComputedStyle(this.element).fontSize)}px ${getComputedStyle(this.element).fontFamily}`;
+    const { fontSize, fontFamily } = getComputedStyle(this.element);
+    context.font = `700 ${fontSize} ${fontFamily}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.lineWidth = 3.5;

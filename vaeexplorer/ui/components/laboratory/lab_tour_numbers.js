@@ -5,8 +5,8 @@ const REACH = 5.25, SPACING = 0.75;     // standard deviations: of the lattice o
 const LEAST = 1e-7;                     // float32 knows no probability nearer to 0 or 1
 
 /**
- * Places [u1, u2, weight] of a standard normal cloud, weights adding up to 1. An evenly spaced lattice is as good as any
- * rule for a bell-shaped weight: for smooth functions its error falls like exp(-2 pi^2 / spacing^2).
+ * Places [u1, u2, weight] of a standard normal cloud, weights adding up to 1. An evenly spaced lattice is as good as
+ * any rule for a bell-shaped weight: for smooth functions its error falls like exp(-2 pi^2 / spacing^2).
  */
 export const LATTICE = (() => {
   const places = [], n = Math.floor(REACH / SPACING);

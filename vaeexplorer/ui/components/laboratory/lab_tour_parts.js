@@ -41,8 +41,8 @@ export function createSlider({ words, low, high, step, value, text, oninput, kin
 }
 
 /**
- * Bars of prices, one below the other on one scale: { element, show(rows) }; a row is { words, sum, parts: [{ nats, kind,
- * words }], testid }.  full: nats of a bar as long as there is room.
+ * Bars of prices, one below the other on one scale: { element, show(rows) }; a row is { words, sum, parts: [{ nats,
+ * kind, words }], testid }.  full: nats of a bar as long as there is room.
  */
 export function createBars(full) {
   const element = el("div", { class: "tour-bars" });
@@ -54,7 +54,8 @@ export function createBars(full) {
     element,
     show(rows) {
       element.replaceChildren(...rows.map((row) => el("div", { class: "tour-row", "data-testid": row.testid },
-        el("span", { class: "tour-name" }, row.words), el("b", { class: "tour-sum" }, row.sum), bar(row), legend(row))));
+        el("span", { class: "tour-name" }, row.words), el("b", { class: "tour-sum" }, row.sum),
+        bar(row), legend(row))));
     },
   };
 }

@@ -46,13 +46,15 @@ function closeUp({ window: [u0, u1, v0, v1] }) {
 function cloudStep(brain, rows, room) {
   const picture = createPicture(brain.shape, { label: "the picture at the cloud's centre", kind: "decoder",
                                                testid: "tour-output" });
-  const map = new TourMap(brain, { label: "the map with a cloud that you can move", onmove: (mean) => touch({ mean }) });
+  const map = new TourMap(brain, { label: "the map with a cloud that you can move",
+                                   onmove: (mean) => touch({ mean }) });
   const bars = createBars(room);
-  const slider = createSlider({ words: "width", low: -3, high: 2, step: 0.05, value: 0, kind: "sigma", testid: "tour-width",
-                                text: (v) => `${figure(2 ** v, 2)} times`, oninput: (power) => touch({ power }) });
+  const slider = createSlider({ words: "width", low: -3, high: 2, step: 0.05, value: 0, kind: "sigma",
+                                testid: "tour-width", text: (v) => `${figure(2 ** v, 2)} times`,
+                                oninput: (power) => touch({ power }) });
   const sliders = ["centre, right", "centre, up"].map((words, i) => createSlider({
-    words, low: -WHOLE.half, high: WHOLE.half, step: 0.05, value: 0, kind: "mu", text: (v) => figure(v), testid: `tour-mu${i + 1}`,
-    oninput: () => touch({ mean: sliders.map(({ value }) => value) }) }));
+    words, low: -WHOLE.half, high: WHOLE.half, step: 0.05, value: 0, kind: "mu", text: (v) => figure(v),
+    testid: `tour-mu${i + 1}`, oninput: () => touch({ mean: sliders.map(({ value }) => value) }) }));
   const back = button("reset", "Encoder's cloud", () => {
     rest();
     go({ mean: data.mean, power: 0 });

@@ -10,12 +10,13 @@ const KEPT = 8;                 // draws in a row
 
 /** Step 2: drag the place, and the picture follows. */
 export function place(brain) {
-  const picture = createPicture(brain.shape, { label: "the picture at this place", kind: "decoder", testid: "tour-output" });
+  const picture = createPicture(brain.shape, { label: "the picture at this place", kind: "decoder",
+                                               testid: "tour-output" });
   const map = new TourMap(brain, { label: "the map of all codes", onmove: (z) => touch(z) });
   const said = el("p", { class: "tour-line", "data-testid": "tour-place" });
   const sliders = ["to the right", "up"].map((words, i) => createSlider({
-    words, low: -WHOLE.half, high: WHOLE.half, step: 0.05, value: 0, kind: "z", text: (v) => figure(v), testid: `tour-z${i + 1}`,
-    oninput: () => touch(sliders.map(({ value }) => value)) }));
+    words, low: -WHOLE.half, high: WHOLE.half, step: 0.05, value: 0, kind: "z", text: (v) => figure(v),
+    testid: `tour-z${i + 1}`, oninput: () => touch(sliders.map(({ value }) => value)) }));
   let z = [0, 0], data = null, rest = () => {};
 
   const go = (where) => {
@@ -50,13 +51,14 @@ export function place(brain) {
 
 /** Step 3: the dice choose a code from the cloud, again and again. */
 export function noise(brain) {
-  const picture = createPicture(brain.shape, { label: "the picture of this draw", kind: "decoder", testid: "tour-output" });
+  const picture = createPicture(brain.shape, { label: "the picture of this draw", kind: "decoder",
+                                               testid: "tour-output" });
   const row = Array.from({ length: KEPT }, (_, i) => createPicture(brain.shape, { label: `draw ${i + 1} before`,
                                                                                   kind: "decoder", small: true }));
   const map = new TourMap(brain, { label: "the map with the encoder's cloud" });
   const said = el("p", { class: "tour-line", "data-testid": "tour-draw" });
-  const slider = createSlider({ words: "noise", low: 0, high: 4, step: 0.05, value: 1, kind: "noise", testid: "tour-noise",
-                                text: (v) => `${figure(v, 1)} times`, oninput: () => show() });
+  const slider = createSlider({ words: "noise", low: 0, high: 4, step: 0.05, value: 1, kind: "noise",
+                                testid: "tour-noise", text: (v) => `${figure(v, 1)} times`, oninput: () => show() });
   const roll = button("die", "Roll the dice", () => {
     rest();
     next();
@@ -65,7 +67,8 @@ export function noise(brain) {
 
   const at = (i) => data.rolls[i % data.rolls.length].map((e, k) => data.mean[k] + data.std[k] * slider.value * e);
   const show = () => {
-    const draws = Array.from({ length: Math.min(thrown, data.rolls.length) }, (_, i) => at(thrown - 1 - i)), [z] = draws;
+    const count = Math.min(thrown, data.rolls.length);
+    const draws = Array.from({ length: count }, (_, i) => at(thrown - 1 - i)), [z] = draws;
     picture.show(brain.decode(z));
     row.forEach((one, i) => {
       one.element.hidden = i >= draws.length;
@@ -85,7 +88,8 @@ export function noise(brain) {
       el("div", { class: "tour-side" }, map.element,
         el("div", { class: "tour-slides" }, slider.element, el("div", { class: "tour-buttons" }, roll))),
       el("div", { class: "tour-side shows" },
-        el("div", { class: "tour-pair" }, figureOf(brain.original(), "what went in"), figureOf(picture, "what came out")),
+        el("div", { class: "tour-pair" }, figureOf(brain.original(), "what went in"),
+          figureOf(picture, "what came out")),
         said, el("div", { class: "tour-strip" }, row.map(({ element }) => element)))),
     show(told) {
       data = told;

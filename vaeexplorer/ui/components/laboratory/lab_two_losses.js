@@ -14,7 +14,7 @@ export const WHO = {
   both: ["Both learn", "clouds and outlines move"],
 };
 
-/** The first of the moments in a row that end at `index` and moved the same part; the one before it is where they began. */
+/** Where the turn that `index` belongs to began: the moment before the first in a row that moved the same part. */
 export function beginOfTurn(moments, index) {
   const { part, warm } = moments[index].data, same = ({ data }) => data.part === part && data.warm === warm;
   let first = index;
@@ -54,14 +54,17 @@ function createBoard(count) {
   const lanes = Array.from({ length: count }, (_, i) => createLane(i, several));
   const chart = several ? createCourse() : createPath();
   const legend = el("p", { class: "tl-legend" }, LEGEND.map(keyOf));
-  const board = el("div", { class: `tl-board ${several ? "many" : "one"}` }, lanes.map((lane) => lane.element), chart.element);
-  const element = el("div", { class: several ? "tl-all many" : "tl-all" }, several ? null : lanes[0].sum.element, board, legend);
+  const board = el("div", { class: `tl-board ${several ? "many" : "one"}` }, lanes.map((lane) => lane.element),
+                   chart.element);
+  const sum = several ? null : lanes[0].sum.element;
+  const element = el("div", { class: several ? "tl-all many" : "tl-all" }, sum, board, legend);
   return {
     element, count,
     show(moments, index) {
       const { data } = moments[index], { about } = moments[0].data, from = moments[beginOfTurn(moments, index)].data;
       lanes.forEach((lane, i) => {
-        const now = data.lanes[i], before = from.lanes[i], [who, what] = WHO[data.part] ?? ["Before the first step", ""];
+        const now = data.lanes[i], before = from.lanes[i];
+        const [who, what] = WHO[data.part] ?? ["Before the first step", ""];
         const change = several || index === 0 ? null : { s: now.s - before.s, e: now.e - before.e };
         lane.show(several ? about.lanes[i] : what ? `${who}: ${what}` : who, about, now, change, data.part);
         lane.element.dataset.part = several ? "" : data.part;

@@ -38,8 +38,8 @@ export function pathMarks(moments, index) {
 }
 
 function frame(chart, title, keys) {
-  return el("figure", { class: "tl-chart" }, el("figcaption", {}, title, el("span", { class: "tl-keys" }, keys.map(keyOf))),
-            chart.element);
+  const caption = el("figcaption", {}, title, el("span", { class: "tl-keys" }, keys.map(keyOf)));
+  return el("figure", { class: "tl-chart" }, caption, chart.element);
 }
 
 function createChart(label, testid) {
@@ -58,12 +58,14 @@ export function createPath() {
   const element = frame(chart, "The path so far", [
     { colour: "encoder", words: "encoder: straight down" }, { colour: "decoder", words: "decoder: aside" }]);
   return wired(chart, element, (moments, index) => {
-    const all = moments.slice(onPath(moments.slice(0, index + 1))).flatMap(({ data: { lanes: [{ s, e }] } }) => (s > MOST ? [] : [[s, e]]));
+    const seen = moments.slice(onPath(moments.slice(0, index + 1))).map(({ data }) => data.lanes[0]);
+    const all = seen.filter((lane) => lane.s <= MOST).map((lane) => [lane.s, lane.e]);
     const across = all.map(([s]) => s), up = all.map(([, e]) => e);
     const { lanes: [{ s, e }] } = moments[index].data;
     const marks = s > MOST ? [] : pathMarks(moments, index);
     chart.show({
-      marks, x: { low: Math.min(...across) - 0.1, high: Math.max(...across) + 0.1, label: "S, nats (left: the better model)" },
+      marks,
+      x: { low: Math.min(...across) - 0.1, high: Math.max(...across) + 0.1, label: "S, nats (left: the better model)" },
       y: { low: 0, high: Math.max(0.1, ...up) * 1.1, label: "E, nats (down: the better encoder)" },
       readout: () => null,
     });
@@ -87,7 +89,8 @@ export function courseMarks(moments, index) {
 export function createCourse() {
   const chart = createChart("S and U of three trainings", "tl-course");
   const element = frame(chart, "The course of all three", [
-    { colour: "decoder", words: "S (thick: eager, dashed: slow)" }, { colour: "gap", words: "the gap E on top of it", filled: true }]);
+    { colour: "decoder", words: "S (thick: eager, dashed: slow)" },
+    { colour: "gap", words: "the gap E on top of it", filled: true }]);
   return wired(chart, element, (moments, index) => {
     const { data: { step, lanes } } = moments[index];
     const values = moments.slice(1).flatMap(({ data }) => data.lanes.flatMap(({ u, s }) => [u, s]));

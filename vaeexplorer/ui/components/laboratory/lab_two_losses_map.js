@@ -54,7 +54,8 @@ function drawGuess(context, scale, [u, v, su, sv], colours) {
   const [x, y] = scale.toPixel(u, v), reach = reachOf(SHARE);
   for (const [wide, colour] of [[5, colours.page], [2.6, colours.encoder]]) {
     context.beginPath();
-    context.ellipse(x, y, Math.max(1.5, su * reach * scale.ku), Math.max(1.5, sv * reach * scale.kv), 0, 0, 2 * Math.PI);
+    const radii = [su * reach * scale.ku, sv * reach * scale.kv].map((radius) => Math.max(1.5, radius));
+    context.ellipse(x, y, ...radii, 0, 0, 2 * Math.PI);
     context.lineWidth = wide;
     context.strokeStyle = colour;
     context.stroke();
@@ -74,7 +75,8 @@ function drawName(context, scale, [u, v], digit, colours) {
 
 /** Returns: { element, show(data of a VAE, digits), theme(colours), stop() }. */
 export function createMap(number) {
-  const canvas = el("canvas", { class: "tl-map", role: "img", "data-testid": `tl-map-${number}`, "aria-label": "the map of codes" });
+  const canvas = el("canvas", { class: "tl-map", role: "img", "data-testid": `tl-map-${number}`,
+                                "aria-label": "the map of codes" });
   const element = el("div", { class: "tl-mapbox" }, canvas);
   let shown = null, colours = null;
 

@@ -29,7 +29,8 @@ export function createSum(small) {
     return { key, element, value, change, lock };
   });
   const [u, s, e] = blocks.map((block) => block.element), sign = (text) => el("span", { class: "tl-sign" }, text);
-  const element = el("div", { class: small ? "tl-sum small" : "tl-sum", role: "group", "aria-label": "U is S plus E, in nats" },
+  const about = { class: small ? "tl-sum small" : "tl-sum", role: "group", "aria-label": "U is S plus E, in nats" };
+  const element = el("div", about,
     u, sign("="), s, sign("+"), e, small ? null : el("span", { class: "tl-unit" }, "nats per image"));
   return {
     element,
