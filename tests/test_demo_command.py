@@ -81,7 +81,8 @@ def test_every_scene_is_played_at_its_defaults(capsys):
 
 
 def test_settings_choose_the_scene(capsys):
-    assert document(capsys, "pair", "--set", "scene=second")["scenes"] == ["second"]
+    found = document(capsys, "pair", "--set", "scene=second")
+    assert found["scenes"] == ["second"] and found["settings"] == {"size": 2, "moves": "E"}, "those that have a say"
     found = document(capsys, "pair", "--set", "late=0.2", "size=3")
     assert found["scenes"] == ["first"] and (found["settings"]["late"], found["settings"]["size"]) == (0.2, 3)
     found = document(capsys, "pair", "--set", "moves=", "--set", "size=1")

@@ -58,7 +58,8 @@ def _played(name: str, demo: Demo, chosen: Mapping[str, str], seed: int) -> dict
 
     scenes = scenes_for(demo, chosen)
     films = [play(demo, {**chosen, **({"scene": scene} if scene else {})}, seed) for scene in scenes]
-    settings = {key: value for key, value in demo.settings(chosen).items() if key != "scene"}
+    heard = {c.name for c in demo.controls if not c.scenes or set(c.scenes) & set(scenes)} - {"scene"}
+    settings = {name: value for name, value in demo.settings(chosen).items() if name in heard}
     document: dict[str, Any] = {
         "demo": name, "title": demo.title, "question": demo.question, "source": demo.source, "seed": seed,
         "settings": settings, "scenes": [scene for scene in scenes if scene], "outcomes": [], "complete": False,

@@ -14,8 +14,10 @@ const WORDS = "← → next and back · space plays · R resets · Esc leaves ·
 
 /** By how much everything is enlarged in a window: tenths, so that lines stay sharp. */
 export function enlargement(width, height) {
-  return Math.min(LARGEST, Math.max(1, Math.floor(10 * Math.min(width / ROOM[0], height / ROOM[1])) / 10));
+  return Math.min(LARGEST, Math.max(1, tenths(Math.min(width / ROOM[0], height / ROOM[1]))));
 }
+
+const tenths = (value) => Math.floor(10 * value + 1e-6) / 10;
 
 /** The height of a stage with which all is as high as the room. measure(stage): how high all is with one. */
 export function stageFor(room, measure) {
@@ -71,7 +73,7 @@ export function createPresenter({ signal, onNext, onToggle, onReset, onChange })
   function fit() {
     if (!shown) return;
     const { style } = shown.element, most = on ? enlargement(window.innerWidth, window.innerHeight) : 1;
-    const least = Math.max(1, MODEST * most);
+    const least = tenths(Math.max(1, MODEST * most));
     const measure = (stage) => {
       style.setProperty("--stage", `${stage}px`);
       return shown.height;
@@ -82,7 +84,7 @@ export function createPresenter({ signal, onNext, onToggle, onReset, onChange })
       stand.style.setProperty("--enlarged", scale);
       const room = view.clientHeight / scale - MARGIN, all = measure(stageFor(room, measure));
       if (all <= room || scale <= least) return;
-      scale = Math.max(least, Math.min(scale - 0.1, (scale * room) / all));     // a picture that is higher than its stage
+      scale = tenths(Math.max(least, Math.min(scale - 0.1, (scale * room) / all)));     // its picture is too high
     }
   }
 
