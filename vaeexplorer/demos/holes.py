@@ -27,6 +27,7 @@ from vaeexplorer.distributions import DiagonalGaussian
 from vaeexplorer.records import Estimate
 from vaeexplorer.vae import VAE
 
+MODEL = {"image_shape": (1, 8, 8), "hidden": (64, 64), "latent_dim": 2}
 LEARNING_RATE, BATCH = 2e-3, 128
 MOMENTS = 36  # of training; one more comes at the end
 REACH, SQUARES = 3.5, 35  # the map: [-REACH, REACH]^2 in squares of 0.2
@@ -83,7 +84,7 @@ def film(betas: Sequence[float], steps: int, seed: int, moments: int, settings: 
 
 def begin(models: int, seed: int) -> Stack:
     """Models that start at the same weights: what differs at the end is beta's doing."""
-    return Stack([fresh(VaeConfig(image_shape=(1, 8, 8), hidden=(64, 64), latent_dim=2), seed)] * models)
+    return Stack([fresh(VaeConfig.model_validate(MODEL), seed)] * models)
 
 
 def thrown(generator: torch.Generator) -> Tensor:

@@ -111,15 +111,15 @@ def stops(steps: int, moments: int, early: int) -> list[int]:
 
 def begin(settings: Settings, seed: int) -> list[Lane]:
     """All runners at the same weights, with the same images in the same order."""
-    vae = fresh(VaeConfig(image_shape=(1, 8, 8), hidden=HIDDEN, latent_dim=int(settings["latent_dim"])), seed)
+    model = {"image_shape": (1, 8, 8), "hidden": HIDDEN, "latent_dim": int(settings["latent_dim"])}
+    vae = fresh(VaeConfig.model_validate(model), seed)
     lanes = []
     for runner in RUNNERS:
         draws = int(settings["draws"]) if runner.draws is None else runner.draws
-        train = TrainConfig(
-            epochs=1000, batch_size=BATCH, learning_rate=LEARNING_RATE, schedule="constant", samples=draws,
-            estimator=runner.estimator, seed=seed,
-        )  # fmt: skip
-        lanes.append(Lane(runner, draws, Training(copy.deepcopy(vae), digits()[0], train)))
+        train = {"epochs": 1000, "batch_size": BATCH, "learning_rate": LEARNING_RATE, "schedule": "constant",
+                 "samples": draws, "estimator": runner.estimator, "seed": seed}  # fmt: skip
+        training = Training(copy.deepcopy(vae), digits()[0], TrainConfig.model_validate(train))
+        lanes.append(Lane(runner, draws, training))
     return lanes
 
 
