@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from vaeexplorer import demos
+from vaeexplorer import demo_command, demos
 from vaeexplorer.__main__ import main
 from vaeexplorer.demos import Choice, Demo, Moment, Outcome, Slider, Steps
 from vaeexplorer.records import Estimate
@@ -177,3 +177,10 @@ def test_ctrl_c_prints_what_has_been_found(capsys, monkeypatch):
 def test_data_are_looked_for_where_one_says(capsys, tmp_path):
     document(capsys, "single", "--data-dir", str(tmp_path))
     assert os.environ["VAEEXPLORER_DATA"] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("band", "words"), [((1.0, 2.5), "1 to 2.5"), ((None, 66.3712), "66.371 or less"), ((-3.0, None), "-3 or more")]
+)
+def test_a_band_may_be_open_on_one_side(band, words):
+    assert demo_command._band(*band) == words

@@ -84,7 +84,7 @@ def test_outcomes_lie_in_their_bands(seed: int) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"distance": 0, "start": 6}, {"distance": 8, "share": 0.1, "width": "wide"}, {"distance": 8, "start": -6},
+        {"distance": 0, "start": 6}, {"distance": 8, "share": 0.1}, {"distance": 8, "start": -6},
         {"start": 0}, {"share": 0.1, "start": -6}, {"distance": 6, "share": 0.9, "start": 6}, {"distance": 2},
     ],
 )  # fmt: skip

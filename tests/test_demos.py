@@ -159,3 +159,5 @@ def test_a_figure_says_whether_it_lies_in_its_band(value, inside):
     assert told["inside"] is inside and told["theory"] == 1.5 and told["stderr"] is None
     assert told["unit"] == "nats" and told["kind"] == "unbiased" and told["name"] == "gap"
     assert Outcome("gap", "Gap", outcome.estimate).inside is None
+    assert Outcome("gap", "Gap", outcome.estimate, band=(None, 2.0)).inside is (value <= 2)
+    assert Outcome("gap", "Gap", outcome.estimate, band=(1.0, None)).inside is (value >= 1)

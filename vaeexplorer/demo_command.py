@@ -143,6 +143,11 @@ def _print_played(document: Mapping[str, Any]) -> None:
         print(f"outside of their bands: {', '.join(outside)}")
 
 
+def _band(low: float | None, high: float | None) -> str:
+    ends = (f"{low:.5g} or more" if low is not None else "", f"{high:.5g} or less" if high is not None else "")
+    return "".join(ends) if None in (low, high) else f"{low:.5g} to {high:.5g}"
+
+
 def _print_outcome(outcome: Mapping[str, Any]) -> None:
     estimate = Estimate.from_dict({key: value for key, value in outcome.items() if key not in OUTCOME_ONLY})
     about = f"({estimate.kind}, n = {estimate.n:,} {estimate.over})"
@@ -150,5 +155,5 @@ def _print_outcome(outcome: Mapping[str, Any]) -> None:
     band = ""
     if outcome["band"] is not None:
         verdict = "inside" if outcome["inside"] else "OUTSIDE"
-        band = f"; {verdict} of {outcome['band'][0]:.5g} to {outcome['band'][1]:.5g}"
+        band = f"; {verdict} of {_band(*outcome['band'])}"
     print(f"{outcome['title']:44}{estimate}  {about}{theory}{band}")

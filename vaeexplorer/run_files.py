@@ -1,15 +1,15 @@
 """What stands in a run's folder and how: status, orders, rows of metrics, observations. Nothing here imports torch.
 
-    command.json  about.json            what was asked for, and the title: written once, and on renaming
-    config.json                         a checkpoint's header: what is trained on what, and how
-    status.json  control.json           what the worker says, and what people wish; both replaced as a whole
-    metrics.jsonl                       one row a line, append only; a torn last line is dropped on reading
-    clock.txt                           seconds of work until each row, apart, for rows must not depend on a clock
-    originals, now, snapshots/STEP      .safetensors: what is observed, the latest observation, those that are kept
-    last.safetensors                    the model as a checkpoint, from step 0 on
-    weights/STEP.safetensors            the model at a few steps, in half precision (run_weights)
-    resume.safetensors                  all that a resumed training needs, in one file
-    worker.lock  worker.log             held while a worker lives; what it said
+command.json  about.json            what was asked for, and the title: written once, and on renaming
+config.json                         a checkpoint's header: what is trained on what, and how
+status.json  control.json           what the worker says, and what people wish; both replaced as a whole
+metrics.jsonl                       one row a line, append only; a torn last line is dropped on reading
+clock.txt                           seconds of work until each row, apart, for rows must not depend on a clock
+originals, now, snapshots/STEP      .safetensors: what is observed, the latest observation, those that are kept
+last.safetensors                    the model as a checkpoint, from step 0 on
+weights/STEP.safetensors            the model at a few steps, in half precision (run_weights)
+resume.safetensors                  all that a resumed training needs, in one file
+worker.lock  worker.log             held while a worker lives; what it said
 """
 
 from __future__ import annotations

@@ -269,3 +269,9 @@ def test_figures_have_four_digits_that_say_something(modules: Modules) -> None:
     values = [None, 0, 5, -1.67083, 66.3712, 1234.567, 123456, 0.012345, 1e-9, -3.2e7, 16]
     found = modules.call("lab_outcomes.js", "given.map((value) => m.digits(value))", given=values)
     assert found == ["–", "0", "5", "−1.671", "66.37", "1235", "123,456", "0.01235", "1.00·10⁻⁹", "−3.20·10⁷", "16"]
+
+
+def test_a_band_may_be_open_on_one_side(modules: Modules) -> None:
+    bands = [None, [1, 2.5], [None, 66.3712], [-3, None]]
+    found = modules.call("lab_outcomes.js", "given.map((band) => m.bandWords(band))", given=bands)
+    assert found == ["–", "1 to 2.5", "up to 66.37", "from −3"]

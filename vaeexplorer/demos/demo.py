@@ -15,6 +15,7 @@ from vaeexplorer.records import Estimate
 
 Value = str | int | float
 Settings = Mapping[str, Value]
+Band = tuple[float | None, float | None]  # from and to; None: no end on this side
 
 LONGEST_HISTORY = 200
 SCENE = "scene"  # the name of the control, if there is one, that decides which of its stories is told
@@ -107,13 +108,17 @@ class Outcome:
     title: str
     estimate: Estimate
     theory: float | None = None
-    band: tuple[float, float] | None = None
+    band: Band | None = None
     words: str = ""
 
     @property
     def inside(self) -> bool | None:
         """Whether the figure lies in its band; None where it has none."""
-        return None if self.band is None else self.band[0] <= self.estimate.value <= self.band[1]
+        if self.band is None:
+            return None
+        low, high = self.band
+        value = self.estimate.value
+        return (low is None or low <= value) and (high is None or value <= high)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: value, stderr (null: unknown), n, kind, over, unit, and name, title, theory, band, inside."""

@@ -24,7 +24,7 @@ LONGEST = 0.2  # of a step, in standard deviations of q and in log s
 NODES, REACH = 1201, 10.0  # of the quadrature, and how many standard deviations it reaches
 DRAWS, SHOWN, MOST = 200, 40, 100_000  # draws for a moment of fitting, those shown of them, and those counted at last
 FAR = 6.0  # distance of humps, in their standard deviations, from which one hardly feels the other
-STARTS = {"narrow": 1.0, "wide": 4.0}
+START_STD = 1.0
 
 DIRECTIONS = ("q_p", "p_q")
 
@@ -136,7 +136,7 @@ def run(settings: Settings, seed: int) -> Iterator[Moment]:
     """
     target = Target(float(settings["distance"]), float(settings["share"]))
     generator = torch.Generator().manual_seed(seed)
-    start = Gaussian.of(float(settings["start"]), STARTS[str(settings["width"])])
+    start = Gaussian.of(float(settings["start"]), START_STD)
     fits = dict.fromkeys(DIRECTIONS, start)
     for i in range(FIT):
         told = {name: _seen(target, q, name, Count(), DRAWS, generator) for name, q in fits.items()}
@@ -266,7 +266,6 @@ DEMO = Demo(
         Slider("distance", "Distance of the humps", 0.0, 8.0, 0.25, 7.0, "In widths of a hump."),
         Slider("share", "Share of the left hump", 0.1, 0.9, 0.05, 0.5, "How much of the target lies on the left."),
         Slider("start", "q begins at", -6.0, 6.0, 0.25, 1.0, "At 0, with equal shares, it cannot choose."),
-        Choice("width", "q begins", (("narrow", "narrow"), ("wide", "wide")), "narrow"),
     ),
     run=run,
     source="Text 001 on the order of the arguments, with E. Jang's post on it; Bishop 2006, section 10.1.2",

@@ -26,7 +26,7 @@ SHOWN = 8  # images in the picture, and images that were never seen
 FEW, MANY = 16, 400  # draws of q for each image, in a moment and for a figure
 BANDS = {0.6: (-37.0, -26.1), 0.129: (57.0, 72.0), 0.0175: (176.0, 200.0), 0.0049: (240.0, 281.6)}  # see outcomes
 FASTEST = 0.002  # learning rate for which the bands were found
-UNSEEN = (-1e9, -1000.0)
+UNSEEN = (None, -1000.0)
 
 
 def run(settings: Settings, seed: int) -> Iterator[Moment]:
@@ -123,7 +123,7 @@ def outcomes(pair: Pair, unseen: Tensor, passed: dict[float, Estimate], settings
         Outcome("elbo_learned", "ELBO, learned noise, at the end", own[0], None, None, "And still rising."),
         Outcome("std_learned", "Learned noise at the end",
                 Estimate(pair.stds[0], 0.0, 1, "exact", "models", "s", "of black to white")),
-        Outcome("elbo_fixed", "ELBO, fixed noise, at the end", own[1], None, (-1e6, level), "Below its ceiling."),
+        Outcome("elbo_fixed", "ELBO, fixed noise, at the end", own[1], None, (None, level), "Below its ceiling."),
         Outcome("ceiling", "Ceiling of the fixed model", Estimate(level, 0.0, 1, "exact", "models", "ceiling"),
                 -0.5 * PIXELS * math.log(2 * math.pi * float(settings["variance"])), None,
                 "-(d/2) log 2 pi s2: what an image would get that is met exactly and whose code costs nothing."),

@@ -28,6 +28,14 @@ const mark = (inside) => (inside === null
   : el("span", { class: `lab-mark ${inside ? "in" : "out"}`, role: "img",
                  "aria-label": inside ? "inside the band" : "outside the band" }, inside ? "✓" : "✗"));
 
+/** A band, open on one side where its end there is null. */
+export function bandWords(band) {
+  if (!band) return "–";
+  const [low, high] = band;
+  if (low === null) return `up to ${digits(high)}`;
+  return high === null ? `from ${digits(low)}` : `${digits(low)} to ${digits(high)}`;
+}
+
 function row(outcome) {
   const { title, words, theory, band, inside, unit, kind } = outcome;
   return el("tr", { "data-name": outcome.name, "data-inside": String(inside) },
@@ -36,7 +44,7 @@ function row(outcome) {
        unit ? el("span", { class: "unit" }, ` ${unit}`) : null),
     el("td", { "data-label": "kind", class: "kind", title: `${outcome.n} ${outcome.over}` }, KINDS[kind] ?? kind),
     el("td", { "data-label": "theory" }, digits(theory)),
-    el("td", { "data-label": "band" }, band ? `${digits(band[0])} to ${digits(band[1])}` : "–"),
+    el("td", { "data-label": "band" }, bandWords(band)),
     el("td", { "data-label": "" }, mark(inside)));
 }
 
