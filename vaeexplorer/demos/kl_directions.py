@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaeexplorer.demos.demo import Choice, Demo, Moment, Outcome, Settings, Slider
+from vaeexplorer.demos.demo import Demo, Moment, Outcome, Settings, Slider
 from vaeexplorer.distributions import DiagonalGaussian
 from vaeexplorer.mixture_of_gaussians import MixtureOfGaussians
 from vaeexplorer.records import Estimate
