@@ -356,6 +356,9 @@ def test_it_fits_and_can_be_read(page: Any, app_url: str, answers: Answers, widt
     root = page.locator(".laboratory")
     assert root.get_attribute("data-theme") == theme == page.evaluate("window.seenLab.theme")
     reads_well(page)
+    figure = page.locator(".lab-outcomes td[data-label=here] > *")
+    feet = figure.evaluate_all("(parts) => parts.map((part) => part.getBoundingClientRect().bottom)")
+    assert len(feet) == 2 and abs(feet[0] - feet[1]) < 6, "a number and its unit stand in one line"
     page.get_by_role("button", name="Present", exact=True).click()
     reads_well(page)
     page.get_by_role("button", name="leave the presentation").click()
