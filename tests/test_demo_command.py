@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from tests import command_line
 from vaeexplorer import demo_command, demos
 from vaeexplorer.__main__ import main
 from vaeexplorer.demos import Choice, Demo, Moment, Outcome, Slider, Steps
@@ -46,23 +47,11 @@ def fake(monkeypatch):
 
 
 def document(capsys, *arguments):
-    """The one JSON document on stdout, with nothing on stderr."""
-    assert main(["demo", *arguments, "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    return json.loads(out)
+    return command_line.document(capsys, "demo", *arguments)
 
 
 def refused(capsys, *arguments):
-    """The one line that a mistake gets: on stderr, exit status 2, nothing on stdout, no traceback."""
-    try:
-        status = main(["demo", *arguments])
-    except SystemExit as error:  # argparse leaves this way
-        status = error.code
-    out, err = capsys.readouterr()
-    lines = [line for line in err.replace("\r", "\n").split("\n") if line.strip()]
-    assert (status, out, len(lines)) == (2, "", 1), err
-    return lines[0]
+    return command_line.refused(capsys, "demo", *arguments)
 
 
 def test_every_scene_is_played_at_its_defaults(capsys):

@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 
+from tests import command_line
 from vaeexplorer import checkpoints, commands, datasets, forecast, linear_gaussian
 from vaeexplorer.__main__ import main
 from vaeexplorer.evaluation.batches import Batch
@@ -21,23 +22,11 @@ GAUSSIAN = [name for name, entry in ESTIMATORS.items() if "gaussian" in entry.la
 
 
 def document(capsys, *arguments):
-    """The one JSON document on stdout, with nothing on stderr."""
-    assert main(["gradients", *arguments, "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    return json.loads(out)
+    return command_line.document(capsys, "gradients", *arguments)
 
 
 def refused(capsys, *arguments):
-    """The one line that a mistake gets: on stderr, exit status 2, nothing on stdout, no traceback."""
-    try:
-        status = main(["gradients", *arguments])
-    except SystemExit as error:  # argparse leaves this way
-        status = error.code
-    out, err = capsys.readouterr()
-    lines = [line for line in err.replace("\r", "\n").split("\n") if line.strip()]
-    assert (status, out, len(lines)) == (2, "", 1), err
-    return lines[0]
+    return command_line.refused(capsys, "gradients", *arguments)
 
 
 def test_all_estimators_that_apply_are_measured_and_the_others_say_why(capsys):

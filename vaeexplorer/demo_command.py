@@ -156,4 +156,4 @@ def _print_outcome(outcome: Mapping[str, Any]) -> None:
     if outcome["band"] is not None:
         verdict = "inside" if outcome["inside"] else "OUTSIDE"
         band = f"; {verdict} of {_band(*outcome['band'])}"
-    print(f"{outcome['title']:44}{estimate}  {about}{theory}{band}")
+    print(f"{outcome['title']:44} {estimate}  {about}{theory}{band}")

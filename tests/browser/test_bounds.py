@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from tests.browser.driver import settled
+from tests.browser.legible import nameless, small_print
 from tests.browser.test_reconstruct import SEVEN, becomes, button, number, pixels, stroke
 
 
@@ -314,23 +315,13 @@ def test_a_narrow_page_stays_within_its_width(page: Any, url: str, theme: Any) -
         summary.click()
     wide = page.get_by_test_id("stMain").evaluate("main => [main.scrollWidth, main.clientWidth]")
     assert wide[0] <= wide[1]
-    small = page.locator(".bounder").evaluate(
-        """(root) => [...root.querySelectorAll("*")].filter((e) => e.getClientRects().length
-            && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())
-            && parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.className)"""
-    )
-    assert small == []
+    assert small_print(page.locator(".bounder")) == []
     assert page.locator(".bounder").get_attribute("data-theme") == theme
 
 
 def test_everything_has_a_name_keys_reach_it_and_the_formula_its_sources(page: Any, url: str) -> None:
     visit(page, url)
-    nameless = page.locator(".bounder").evaluate(
-        """(root) => [...root.querySelectorAll("button, input, select, canvas[tabindex]")].filter((e) => (
-            e.getClientRects().length && !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.length)
-        )).map((e) => e.outerHTML.slice(0, 90))"""
-    )
-    assert nameless == []
+    assert nameless(page.locator(".bounder")) == []
     page.locator('[data-key="test:1"] .picked-look').focus()
     page.keyboard.press("Enter")
     assert looked_at(page) == "test:1"

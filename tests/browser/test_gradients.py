@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from tests.browser.driver import settled
+from tests.browser.legible import nameless, small_print
 from tests.browser.test_reconstruct import becomes, button, number
 
 MANY = "2000"
-FEWEST_PIXELS = 12
 
 
 @pytest.fixture(scope="module")
@@ -213,18 +213,7 @@ def test_it_fits_and_can_be_read(page: Any, url: str, width: int, theme: str) ->
     visit(page, url)
     root = page.locator(".gradienter")
     assert root.get_attribute("data-theme") == theme
-    small = root.evaluate(
-        """(root, least) => [...root.querySelectorAll("*")].filter((e) => e.offsetParent && [...e.childNodes].some(
-            (n) => n.nodeType === 3 && n.data.trim()) && parseFloat(getComputedStyle(e).fontSize) < least)
-            .map((e) => e.outerHTML.slice(0, 80))""",
-        FEWEST_PIXELS,
-    )
-    assert small == []
-    nameless = root.evaluate(
-        """(root) => [...root.querySelectorAll("button, input, select")].filter((e) => e.offsetParent
-            && !e.getAttribute("aria-label") && !e.textContent.trim() && !e.closest("label")).length"""
-    )
-    assert nameless == 0
+    assert small_print(root) == [] == nameless(root)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
     stages = [page.get_by_test_id(f"stage-{way}").bounding_box() for way in ("pathwise", "score")]

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.browser.driver import settled
+from tests.browser.legible import nameless, small_print
 from tests.browser.test_reconstruct import becomes
 
-FEWEST_PIXELS = 12
 COUNT = 6
 SIZE = {"kind": "slider", "name": "size", "title": "Size", "low": 1, "high": 9, "step": 1, "default": 5, "log": False,
         "whole": True, "words": "How large.", "scenes": []}  # fmt: skip
@@ -369,18 +369,7 @@ def test_it_fits_and_can_be_read(page: Any, app_url: str, answers: Answers, widt
 def reads_well(page: Any) -> None:
     """No small print, no control without a name, nothing wider than its place."""
     root = page.locator(".laboratory")
-    small = root.evaluate(
-        """(root, least) => [...root.querySelectorAll("*")].filter((e) => e.offsetParent && [...e.childNodes].some(
-            (n) => n.nodeType === 3 && n.data.trim()) && parseFloat(getComputedStyle(e).fontSize) < least)
-            .map((e) => e.outerHTML.slice(0, 80))""",
-        FEWEST_PIXELS,
-    )
-    assert small == []
-    nameless = root.evaluate(
-        """(root) => [...root.querySelectorAll("button, input, select")].filter((e) => e.offsetParent
-            && !e.getAttribute("aria-label") && !e.textContent.trim() && !e.closest("label")).length"""
-    )
-    assert nameless == 0
+    assert small_print(root) == [] == nameless(root)
     for place in ("html", ".lab-view"):
         assert page.locator(place).evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0, place
 
