@@ -114,7 +114,7 @@ def console_errors() -> list[str]:
 @pytest.fixture(scope="module")
 def window(browser: Any, address: str) -> Iterator[Window]:
     """The page of a file's tests, with an empty cache for the first of them."""
-    shared = Window(browser, address)
+    shared = Window(browser, f"{address}/?between")  # not what tests open: that they load anew
     yield shared
     shared.close()
 

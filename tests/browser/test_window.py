@@ -47,6 +47,7 @@ def test_everything_that_can_be_taken_away_is(window: Window, address: str) -> N
     }""")
     page.mouse.move(100, 100)
     page.mouse.down()
+    page.keyboard.down("Shift")
     window.clean()
     after = window.open()
     assert after is page  # what it is for: the page's process and its compiled scripts are kept
@@ -55,7 +56,7 @@ def test_everything_that_can_be_taken_away_is(window: Window, address: str) -> N
     page.goto(address)
     page.evaluate("""() => {
         console.log("new");
-        addEventListener("mousemove", (event) => { window.held = event.buttons; });
+        addEventListener("mousemove", (event) => { window.held = event.buttons + event.shiftKey; });
     }""")
     page.mouse.move(50, 50)
     assert page.evaluate(STATE) == {**NEW, "held": 0}

@@ -3,7 +3,8 @@
 A new page costs two seconds of processor time before it shows anything: a process, and the compiling of Streamlit's
 scripts. A page that leaves one address for another of the same machine keeps both. Everything that one test could
 leave to the next is taken away: its document with all that runs there, cookies and storage, listeners, routes, the
-size, the mouse, the media. What cannot be taken away, as a script for every new document, costs the window.
+size, mouse and keys that are held, the media. What cannot be taken away, as a script for every new document, costs
+the window.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from playwright.sync_api import Error
 from tests.browser.driver import PROBE, VIEWPORT
 
 MEDIA = {"media": "screen", "color_scheme": "light", "reduced_motion": "no-preference", "forced_colors": "none"}
+HELD = ("Shift", "Control", "Alt", "Meta")
 LASTING = ("add_init_script", "expose_function", "expose_binding", "set_extra_http_headers", "set_default_timeout")
 FORGET = """() => {
     try { localStorage.clear(); sessionStorage.clear(); return true; } catch (error) { return false; }
@@ -68,6 +70,8 @@ class Window:
             return False
         page.goto(self.blank)
         page.mouse.up()
+        for key in HELD:
+            page.keyboard.up(key)
         page.mouse.move(0, 0)
         page.emulate_media(**MEDIA)
         if page.viewport_size != VIEWPORT:
