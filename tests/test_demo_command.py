@@ -88,7 +88,7 @@ def test_figures_for_people(capsys):
     lines = out.splitlines()
     assert lines[0] == "A pair: Which?"
     assert lines[1] == "seed 0, size=3 moves=E late=0.5; text 001"
-    first = "The value" + " " * 35 + "3.00 ± 0.25 nats  (unbiased, n = 7 draws); theory 2; inside of 0 to 3"
+    first = "The value" + " " * 36 + "3.00 ± 0.25 nats  (unbiased, n = 7 draws); theory 2; inside of 0 to 3"
     assert lines[2:4] == ["scene first", first]
     assert lines[4].split("  (")[0].split() == ["The", "sum", "0.5"] and "inside" not in lines[4]
     assert "1003.00 ± 0.25 nats" in lines[6] and lines[6].endswith("OUTSIDE of 0 to 3")
